@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libxlsnapshot: snapshots of a domain's memory and disks, in libxl's style.
+ *
+ * The contract
+ * ------------
+ * Stateless. A call does what it is asked to one domain and forgets it: no
+ * files of its own, no globals, no knowledge of which snapshot descends from
+ * which. Remembering that is the application's work.
+ *
+ * Quiet. Nothing is printed; debugging goes to the logger. Nothing exits or
+ * aborts: being out of memory is an error return like any other. (libxl
+ * itself, below us, does abort then.)
+ *
+ * Threads. A libxl_snapshot_ctx may be used by several threads at once, as
+ * may the libxl_ctx below it. Calls block; none needs libxl's event loop.
+ * Children (qemu-img) are waited for by their pid: the application should
+ * choose libxl_sigchld_owner_libxl_always_selective_reap.
+ *
+ * Results. 0, or a negative libxl_error. Out-parameters (ending in _r) are
+ * untouched on failure. Where a function takes a libxl_snapshot_diag, it may
+ * be NULL; else it must be initialised, and on failure it says in one line
+ * what happened, to which disk, and what to do.
+ *
+ * The guest. Whatever a call pauses or suspends, it sets going again on every
+ * path. What is atomic, and what is left behind on failure, is said above
+ * each function.
+ *
+ * A domain that is not running is LIBXL_SNAPSHOT_NO_DOMAIN; its images are
+ * then worked on directly, after making sure that nobody has them open.
+ */
+#ifndef LIBXL_SNAPSHOT_H
+#define LIBXL_SNAPSHOT_H
+
+#include <libxl.h>
+
+#include <libxl/_libxl_snapshot_types.h>
+#include <libxl/export.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Features, to be tested with #ifdef, as libxl's LIBXL_HAVE_ macros are.
+ */
+/* Internal snapshots of qcow2 disks, with or without the domain's memory. */
+#define LIBXL_HAVE_DOMAIN_SNAPSHOT 1
+
+#define LIBXL_SNAPSHOT_NO_DOMAIN INVALID_DOMID
+
+typedef struct libxl_snapshot_ctx libxl_snapshot_ctx;
+
+/*
+ * ctx and lg must outlive the new context; lg may be NULL.
+ */
+LIBXL_SNAPSHOT_EXPORT
+int libxl_snapshot_ctx_alloc(libxl_snapshot_ctx **sctx_r, libxl_ctx *ctx,
+                             xentoollog_logger *lg);
+LIBXL_SNAPSHOT_EXPORT
+void libxl_snapshot_ctx_free(libxl_snapshot_ctx *sctx);
+
+/*
+ * Other places than the ones built in: libxl's run-time directory (the QMP
+ * sockets), its state directory (its locks), the qemu-img program. NULL
+ * leaves one as it is. Not to be called while other calls are under way.
+ */
+LIBXL_SNAPSHOT_EXPORT
+int libxl_snapshot_ctx_set_paths(libxl_snapshot_ctx *sctx, const char *run_dir,
+                                 const char *lib_dir, const char *qemu_img);
+
+/*
+ * How the caller follows a long call. Both may be NULL. They are called from
+ * the calling thread or from one that the call made, never two at a time, and
+ * must not call the library again.
+ */
+typedef struct libxl_snapshot_callbacks {
+    void *user;
+    /* Bytes of memory taken from the guest so far, and a guess at the total. */
+    void (*progress)(void *user, uint64_t bytes, uint64_t estimate);
+    /* A named step is about to begin. */
+    void (*stage)(void *user, const char *name);
+} libxl_snapshot_callbacks;
+
+/*
+ * Can the snapshot be taken, and how? Nothing is changed. The refusals are
+ * the same as those of libxl_domain_snapshot_create.
+ *
+ * disks[i] must come from the domain's configuration (their format must be
+ * set: libxl_retrieve_domain_configuration tells it, libxl_device_disk_list
+ * does not), and handles[i] names the snapshot to be made of it.
+ */
+LIBXL_SNAPSHOT_EXPORT
+int libxl_domain_snapshot_plan(libxl_snapshot_ctx *sctx, uint32_t domid,
+                               const libxl_device_disk *disks,
+                               const libxl_snapshot_handle *handles,
+                               int num_disks,
+                               const libxl_domain_snapshot_args *args,
+                               libxl_snapshot_plan *plan_r,
+                               libxl_snapshot_diag *diag);
+
+/*
+ * Take a snapshot of all these disks at one instant; with args->memory, of
+ * the domain's memory and devices at that same instant, as a libxl stream
+ * written to memory_fd from its present offset on (else memory_fd is -1).
+ *
+ * The guest is stopped from the suspend (with memory) or pause (without) until
+ * the disks' snapshots have been made; pages still on their way to memory_fd
+ * are written after the guest goes on. memory_fd is neither synced nor closed.
+ *
+ * All or nothing: on failure no disk has the new snapshot and the guest runs
+ * on. What was written to memory_fd is then useless. If even the way back
+ * fails, ERROR_BADFAIL is returned and the diagnosis says what was left.
+ *
+ * ERROR_INVAL: refused, nothing was touched. ERROR_DOMAIN_NOTFOUND: no such
+ * domain. ERROR_NOT_READY: busy now, try again later. Else: failed and undone.
+ */
+LIBXL_SNAPSHOT_EXPORT
+int libxl_domain_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
+                                 const libxl_device_disk *disks,
+                                 const libxl_snapshot_handle *handles,
+                                 int num_disks,
+                                 const libxl_domain_snapshot_args *args,
+                                 int memory_fd,
+                                 const libxl_snapshot_callbacks *callbacks,
+                                 libxl_domain_snapshot_result *result_r,
+                                 libxl_snapshot_diag *diag);
+
+/* The same for disks alone. */
+LIBXL_SNAPSHOT_EXPORT
+int libxl_disk_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
+                               const libxl_device_disk *disks,
+                               const libxl_snapshot_handle *handles,
+                               int num_disks,
+                               libxl_domain_snapshot_result *result_r,
+                               libxl_snapshot_diag *diag);
+
+/*
+ * Delete one snapshot of one disk, running or not. Other snapshots of the
+ * disk stay valid. ERROR_NOTFOUND: the disk has no such snapshot; nothing was
+ * changed. Atomic as far as the image format is: QEMU writes the new snapshot
+ * table before it frees what the old one held.
+ */
+LIBXL_SNAPSHOT_EXPORT
+int libxl_disk_snapshot_delete(libxl_snapshot_ctx *sctx, uint32_t domid,
+                               const libxl_device_disk *disk,
+                               const libxl_snapshot_handle *handle,
+                               libxl_snapshot_diag *diag);
+
+/*
+ * The snapshots that the disk's image holds, whoever made them, in the
+ * image's order. Free with libxl_disk_snapshot_list_free.
+ */
+LIBXL_SNAPSHOT_EXPORT
+int libxl_disk_snapshot_list(libxl_snapshot_ctx *sctx, uint32_t domid,
+                             const libxl_device_disk *disk,
+                             libxl_disk_snapshot **list_r, int *num_r,
+                             libxl_snapshot_diag *diag);
+LIBXL_SNAPSHOT_EXPORT
+void libxl_disk_snapshot_list_free(libxl_disk_snapshot *list, int num);
+
+/*
+ * Put the disk back to a snapshot. There is no way to do that under a running
+ * guest: the domain must be gone, and ERROR_NOT_READY is returned as long as
+ * anybody has the image open. What the disk held is lost; persistent dirty
+ * bitmaps in the image are removed, since they no longer describe anything.
+ * May be repeated.
+ */
+LIBXL_SNAPSHOT_EXPORT
+int libxl_disk_snapshot_revert(libxl_snapshot_ctx *sctx,
+                               const libxl_device_disk *disk,
+                               const libxl_snapshot_handle *handle,
+                               libxl_snapshot_diag *diag);
+
+/*
+ * Does anything still have the disk's image open: a domain (other than
+ * except_domid, which may be LIBXL_SNAPSHOT_NO_DOMAIN), a process, a loop
+ * device? Waits up to timeout_ms for that to end. 0: nobody.
+ * ERROR_NOT_READY: somebody; the diagnosis says who.
+ */
+LIBXL_SNAPSHOT_EXPORT
+int libxl_disk_snapshot_wait_unused(libxl_snapshot_ctx *sctx,
+                                    const libxl_device_disk *disk,
+                                    uint32_t except_domid, int timeout_ms,
+                                    libxl_snapshot_diag *diag);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What both applications, xl and the libvirt driver, do with snapshots: the
+ * journaled operations on a domain AND its chain. Nothing here prints.
+ *
+ * Every operation that changes something locks the domain's chain, finishes
+ * or undoes what an earlier, killed one left in flight, refuses what cannot
+ * work before anything is touched, writes its intent to the journal, acts,
+ * publishes with one rename of chain.json, and clears the journal.
+ *
+ * A domain is named by its name or, when it runs, by its domid. A snapshot is
+ * named by its name.
+ */
+#ifndef MANAGE_H
+#define MANAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "chain/_chain_types.h"
+#include "libxl/libxl_snapshot.h"
+
+/*
+ * How an operation ended. xl's exit status is made from this, one for one.
+ */
+enum manage_outcome {
+    MANAGE_OK = 0,
+    MANAGE_FAILED,          /* failed before anything was changed */
+    MANAGE_USAGE,           /* what was asked makes no sense, ever: bad name … */
+    MANAGE_NOT_FOUND,       /* no such domain or snapshot */
+    MANAGE_BUSY,            /* somebody is at it now; try again later */
+    MANAGE_REFUSED,         /* cannot work for this domain, disk or state */
+    MANAGE_NO_SPACE,        /* refused: it would not fit */
+    MANAGE_ROLLED_BACK,     /* failed, and everything is as it was */
+    MANAGE_NEEDS_RECOVERY,  /* failed half way; snapshot-recover goes on */
+    MANAGE_DAMAGED,         /* the chain on disk cannot be trusted */
+};
+
+struct manage_error {
+    enum manage_outcome outcome;
+    char text[1024];        /* one line: what, why, what to do */
+};
+
+/*
+ * What the operations need from the application.
+ */
+struct manage_application {
+    void *user;
+    /*
+     * A named point ("create:suspending") was reached. For progress shown to
+     * people, and for tests that stop here. May be NULL.
+     */
+    void (*reached)(void *user, const char *point);
+    /* Memory taken from the guest so far, and a guess at the total. May be
+     * NULL; may be called from another thread. */
+    void (*progress)(void *user, uint64_t bytes, uint64_t estimate);
+    /*
+     * Bring a domain up, PAUSED, and see to it that its end is watched
+     * (on_reboot and so on). From a memory image in xl's format (which holds
+     * the configuration), or by booting a configuration, the JSON of a
+     * libxl_domain_config. On failure nothing is left running, and err->text
+     * says why.
+     */
+    int (*restore)(void *user, const char *memory_path, const char *domain,
+                   uint32_t *domid_r, struct manage_error *err);
+    int (*start)(void *user, const char *config_path, const char *domain,
+                 uint32_t *domid_r, struct manage_error *err);
+    /*
+     * Up to Xen 4.19 whoever waits for a domain's end to act on it stops
+     * doing so when the domain is suspended, as every memory snapshot does.
+     * watched() says, before, whether somebody does; if so keep_watched() is
+     * called after the domain runs again. May be NULL.
+     */
+    bool (*watched)(void *user, uint32_t domid);
+    int (*keep_watched)(void *user, uint32_t domid, struct manage_error *err);
+    /*
+     * The configuration of a domain that is not running and has no snapshot
+     * yet: malloc'd JSON of a libxl_domain_config, or NULL with err filled
+     * in. May be NULL.
+     */
+    char *(*configuration)(void *user, const char *domain,
+                           struct manage_error *err);
+};
+
+struct manage_settings {
+    libxl_ctx *ctx;
+    xentoollog_logger *lg;      /* may be NULL */
+    const char *snapshot_dir;   /* NULL: the built-in one */
+    struct manage_application app;
+};
+
+struct manage;
+
+/* Copies the settings. Returns 0 or a libxl error, with err filled in. */
+int manage_open(const struct manage_settings *settings, struct manage **m_r,
+                struct manage_error *err);
+void manage_close(struct manage *m);
+
+/*
+ * ---- reading ----
+ */
+
+/* A domain and its chain, as they are now. */
+struct manage_view {
+    char *domain;               /* its name */
+    bool running;               /* it exists in the hypervisor */
+    uint32_t domid;             /* when it does */
+    chain_tree tree;
+    bool damaged;               /* the tree is what could be read */
+    char *damage;               /* and this is what is wrong with it */
+    bool in_flight;             /* a killed operation waits to be recovered */
+    chain_journal journal;      /* which one */
+};
+
+void manage_view_init(struct manage_view *view);
+void manage_view_dispose(struct manage_view *view);
+
+/*
+ * Takes no lock: chain.json is replaced whole. A domain that is neither
+ * running nor has a chain is MANAGE_NOT_FOUND.
+ */
+int manage_look(struct manage *m, const char *domain, struct manage_view *view_r,
+                struct manage_error *err);
+
+/* The names of all domains that have a chain, sorted; free each and all. */
+int manage_list_domains(struct manage *m, char ***names_r, int *num_r,
+                        struct manage_error *err);
+
+/*
+ * ---- changing ----
+ *
+ * Each takes dry_run: then nothing is changed, and *plan_r is malloc'd JSON
+ * that says what would be done, step by step. Otherwise *plan_r is untouched.
+ * Refusals are the same for both. plan_r may be NULL when dry_run is false.
+ */
+
+struct manage_create {
+    const char *domain;
+    const char *name;           /* NULL: one is made up */
+    const char *description;    /* NULL: none */
+    bool disk_only;             /* leave the memory of a running domain out */
+    bool dry_run;
+};
+
+/* snapshot_r: the new one, as stored. Initialised by the caller. */
+int manage_create(struct manage *m, const struct manage_create *args,
+                  chain_snapshot *snapshot_r, char **plan_r,
+                  struct manage_error *err);
+
+struct manage_revert {
+    const char *domain;
+    const char *name;
+    /* UNKNOWN: as the snapshot recorded it, if it has memory; else OFF */
+    chain_domain_state state;
+    bool dry_run;
+};
+
+struct manage_revert_result {
+    chain_domain_state state;
+    uint32_t domid;             /* unless it is off */
+};
+
+int manage_revert(struct manage *m, const struct manage_revert *args,
+                  struct manage_revert_result *result_r, char **plan_r,
+                  struct manage_error *err);
+
+struct manage_delete {
+    const char *domain;
+    const char *name;
+    bool children;              /* and everything below it */
+    bool children_only;         /* only what is below it */
+    bool dry_run;
+};
+
+/* deleted_r: how many. */
+int manage_delete(struct manage *m, const struct manage_delete *args,
+                  int *deleted_r, char **plan_r, struct manage_error *err);
+
+int manage_rename(struct manage *m, const char *domain, const char *name,
+                  const char *new_name, bool dry_run, char **plan_r,
+                  struct manage_error *err);
+
+/*
+ * Finish or undo what a killed operation left in flight, resume the guest it
+ * left stopped, and remove files that belong to no snapshot. report_r: lines
+ * of what was done, malloc'd; empty when there was nothing to do.
+ */
+int manage_recover(struct manage *m, const char *domain, char **report_r,
+                   struct manage_error *err);
+
+#endif

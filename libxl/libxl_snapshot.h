@@ -34,8 +34,7 @@
 
 #include <libxl.h>
 
-#include <libxl/_libxl_snapshot_types.h>
-#include <libxl/export.h>
+#include <_libxl_snapshot_types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -54,10 +53,8 @@ typedef struct libxl_snapshot_ctx libxl_snapshot_ctx;
 /*
  * ctx and lg must outlive the new context; lg may be NULL.
  */
-LIBXL_SNAPSHOT_EXPORT
 int libxl_snapshot_ctx_alloc(libxl_snapshot_ctx **sctx_r, libxl_ctx *ctx,
                              xentoollog_logger *lg);
-LIBXL_SNAPSHOT_EXPORT
 void libxl_snapshot_ctx_free(libxl_snapshot_ctx *sctx);
 
 /*
@@ -65,7 +62,6 @@ void libxl_snapshot_ctx_free(libxl_snapshot_ctx *sctx);
  * sockets), its state directory (its locks), the qemu-img program. NULL
  * leaves one as it is. Not to be called while other calls are under way.
  */
-LIBXL_SNAPSHOT_EXPORT
 int libxl_snapshot_ctx_set_paths(libxl_snapshot_ctx *sctx, const char *run_dir,
                                  const char *lib_dir, const char *qemu_img);
 
@@ -90,7 +86,6 @@ typedef struct libxl_snapshot_callbacks {
  * set: libxl_retrieve_domain_configuration tells it, libxl_device_disk_list
  * does not), and handles[i] names the snapshot to be made of it.
  */
-LIBXL_SNAPSHOT_EXPORT
 int libxl_domain_snapshot_plan(libxl_snapshot_ctx *sctx, uint32_t domid,
                                const libxl_device_disk *disks,
                                const libxl_snapshot_handle *handles,
@@ -115,7 +110,6 @@ int libxl_domain_snapshot_plan(libxl_snapshot_ctx *sctx, uint32_t domid,
  * ERROR_INVAL: refused, nothing was touched. ERROR_DOMAIN_NOTFOUND: no such
  * domain. ERROR_NOT_READY: busy now, try again later. Else: failed and undone.
  */
-LIBXL_SNAPSHOT_EXPORT
 int libxl_domain_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
                                  const libxl_device_disk *disks,
                                  const libxl_snapshot_handle *handles,
@@ -127,7 +121,6 @@ int libxl_domain_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
                                  libxl_snapshot_diag *diag);
 
 /* The same for disks alone. */
-LIBXL_SNAPSHOT_EXPORT
 int libxl_disk_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
                                const libxl_device_disk *disks,
                                const libxl_snapshot_handle *handles,
@@ -141,7 +134,6 @@ int libxl_disk_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
  * changed. Atomic as far as the image format is: QEMU writes the new snapshot
  * table before it frees what the old one held.
  */
-LIBXL_SNAPSHOT_EXPORT
 int libxl_disk_snapshot_delete(libxl_snapshot_ctx *sctx, uint32_t domid,
                                const libxl_device_disk *disk,
                                const libxl_snapshot_handle *handle,
@@ -151,12 +143,10 @@ int libxl_disk_snapshot_delete(libxl_snapshot_ctx *sctx, uint32_t domid,
  * The snapshots that the disk's image holds, whoever made them, in the
  * image's order. Free with libxl_disk_snapshot_list_free.
  */
-LIBXL_SNAPSHOT_EXPORT
 int libxl_disk_snapshot_list(libxl_snapshot_ctx *sctx, uint32_t domid,
                              const libxl_device_disk *disk,
                              libxl_disk_snapshot **list_r, int *num_r,
                              libxl_snapshot_diag *diag);
-LIBXL_SNAPSHOT_EXPORT
 void libxl_disk_snapshot_list_free(libxl_disk_snapshot *list, int num);
 
 /*
@@ -166,7 +156,6 @@ void libxl_disk_snapshot_list_free(libxl_disk_snapshot *list, int num);
  * bitmaps in the image are removed, since they no longer describe anything.
  * May be repeated.
  */
-LIBXL_SNAPSHOT_EXPORT
 int libxl_disk_snapshot_revert(libxl_snapshot_ctx *sctx,
                                const libxl_device_disk *disk,
                                const libxl_snapshot_handle *handle,
@@ -178,7 +167,6 @@ int libxl_disk_snapshot_revert(libxl_snapshot_ctx *sctx,
  * device? Waits up to timeout_ms for that to end. 0: nobody.
  * ERROR_NOT_READY: somebody; the diagnosis says who.
  */
-LIBXL_SNAPSHOT_EXPORT
 int libxl_disk_snapshot_wait_unused(libxl_snapshot_ctx *sctx,
                                     const libxl_device_disk *disk,
                                     uint32_t except_domid, int timeout_ms,

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "chain/_chain_types.h"
+#include "chain/model.h"
 #include "libxl/libxl_snapshot.h"
 
 /*
@@ -105,9 +105,8 @@ struct manage_view {
     char *domain;               /* its name */
     bool running;               /* it exists in the hypervisor */
     uint32_t domid;             /* when it does */
-    chain_tree tree;
-    bool damaged;               /* the tree is what could be read */
-    char *damage;               /* and this is what is wrong with it */
+    struct chain_model chain;   /* chain/model.h: the tree, and what is
+                                 * wrong with it, if anything is */
     bool in_flight;             /* a killed operation waits to be recovered */
     chain_journal journal;      /* which one */
 };

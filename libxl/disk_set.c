@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Several disks of one domain: what is known of them, and where they are. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libxl/disk_ops.h"
+#include "libxl/image_users.h"
+#include "libxl/qemu_img.h"
+
+void disk_set_init(struct disk_set *set)
+{
+    memset(set, 0, sizeof(*set));
+    domain_facts_init(&set->domain);
+}
+
+void disk_set_dispose(struct disk_set *set)
+{
+    int i;
+
+    for (i = 0; set->nodes && i < set->num_disks; i++) free(set->nodes[i]);
+    free(set->nodes);
+    free(set->disks);
+    disk_set_init(set);
+}
+
+int disk_set_gather(struct disk_set *set, libxl_snapshot_ctx *sctx,
+                    uint32_t domid, const libxl_device_disk *disks,
+                    const libxl_snapshot_handle *handles, int num_disks,
+                    libxl_snapshot_diag *diag)
+{
+    int i, rc;
+
+    set->sctx = sctx;
+    rc = domain_facts_gather(sctx, domid, &set->domain, diag);
+    if (rc) return rc;
+    if (!num_disks) return 0;
+
+    set->disks = calloc(num_disks, sizeof(*set->disks));
+    set->nodes = calloc(num_disks, sizeof(*set->nodes));
+    if (!set->disks || !set->nodes) return ERROR_NOMEM;
+    set->num_disks = num_disks;
+    for (i = 0; i < num_disks; i++) {
+        set->disks[i].handle = &handles[i];
+        rc = disk_facts_gather(sctx, domid, &disks[i], &set->disks[i].facts,
+                               diag);
+        if (rc) return rc;
+        rc = plan_check_disk(&set->domain, &set->disks[i].facts, &handles[i],
+                             diag);
+        if (rc) return rc;
+    }
+    return plan_check_disks(set->disks, num_disks, diag);
+}
+
+static int check_fresh(const struct plan_disk *disk,
+                       const struct image_info *info,
+                       libxl_snapshot_diag *diag)
+{
+    const char *vdev = disk->facts.disk->vdev;
+    const char *name = disk->handle->u.qcow2.name;
+    const struct image_snapshot *found;
+
+    if (image_info_find_snapshot(info, name, &found) == ERROR_NOTFOUND)
+        return 0;
+    return xls_diag(diag, ERROR_DEVICE_EXISTS, vdev,
+                    "disk %s: its image has a snapshot '%s' already; choose"
+                    " another name", vdev, name);
+}
+
+static int locate_online(struct disk_set *set, bool fresh,
+                         libxl_snapshot_diag *diag)
+{
+    struct domain_monitor monitor;
+    const struct block_node *node;
+    int i, rc;
+
+    domain_monitor_init(&monitor);
+    rc = domain_monitor_open(&monitor, set->sctx, &set->domain, diag);
+    if (rc) goto out;
+    rc = domain_monitor_look(&monitor, diag);
+    if (rc) goto out;
+    for (i = 0; i < set->num_disks; i++) {
+        rc = domain_monitor_find(&monitor, &set->disks[i].facts, &node, diag);
+        if (rc) goto out;
+        if (fresh) {
+            rc = check_fresh(&set->disks[i], &node->image, diag);
+            if (rc) goto out;
+        }
+        free(set->nodes[i]);
+        set->nodes[i] = strdup(node->name);
+        if (!set->nodes[i]) {
+            rc = ERROR_NOMEM;
+            goto out;
+        }
+        set->disks[i].node = set->nodes[i];
+    }
+    rc = 0;
+out:
+    domain_monitor_dispose(&monitor);
+    return rc;
+}
+
+static int locate_offline(struct disk_set *set, bool fresh,
+                          libxl_snapshot_diag *diag)
+{
+    struct qemu_img tool = { set->sctx->qemu_img, set->sctx->lg };
+    struct image_info info;
+    struct diag d = { "" };
+    int i, rc;
+
+    rc = disk_set_wait_unused(set, LIBXL_SNAPSHOT_NO_DOMAIN, 0, diag);
+    for (i = 0; i < set->num_disks && !rc; i++) {
+        const libxl_device_disk *disk = set->disks[i].facts.disk;
+
+        image_info_init(&info);
+        rc = qemu_img_info(&tool, disk->pdev_path, "qcow2",
+                           deadline_after(XLS_QEMU_IMG_TIMEOUT_MS), &info, &d);
+        if (rc)
+            xls_diag(diag, rc, disk->vdev, "disk %s: %s", disk->vdev, d.text);
+        else if (info.corrupt || info.data_file)
+            rc = xls_diag(diag, ERROR_INVAL, disk->vdev,
+                          "disk %s: its image %s %s", disk->vdev,
+                          disk->pdev_path, info.corrupt
+                          ? "is marked as corrupt; repair it first (qemu-img check -r all)"
+                          : "keeps its data in another file, which snapshots do not cover");
+        else if (fresh)
+            rc = check_fresh(&set->disks[i], &info, diag);
+        image_info_dispose(&info);
+    }
+    return rc;
+}
+
+int disk_set_locate(struct disk_set *set, bool fresh,
+                    libxl_snapshot_diag *diag)
+{
+    if (!set->num_disks) return 0;
+    if (set->domain.domid != LIBXL_SNAPSHOT_NO_DOMAIN)
+        return locate_online(set, fresh, diag);
+    return locate_offline(set, fresh, diag);
+}
+
+int disk_set_flush(struct disk_set *set, libxl_snapshot_diag *diag)
+{
+    int i, fd, r, errnoval;
+
+    for (i = 0; i < set->num_disks; i++) {
+        const libxl_device_disk *disk = set->disks[i].facts.disk;
+
+        fd = open(disk->pdev_path, O_RDONLY | O_CLOEXEC);
+        r = fd < 0 ? -1 : fdatasync(fd);
+        errnoval = errno;
+        if (fd >= 0) close(fd);
+        if (r)
+            return xls_diag(diag, ERROR_FAIL, disk->vdev,
+                            "disk %s: cannot flush %s: %s", disk->vdev,
+                            disk->pdev_path, strerror(errnoval));
+    }
+    return 0;
+}
+
+int disk_set_wait_unused(struct disk_set *set, uint32_t except_domid,
+                         int timeout_ms, libxl_snapshot_diag *diag)
+{
+    struct image_users_params params = { .lg = set->sctx->lg };
+    deadline by = deadline_after(timeout_ms);
+    struct image_inode inode;
+    struct diag d = { "" };
+    int i, rc = 0;
+
+    for (i = 0; i < set->num_disks && !rc; i++) {
+        const struct disk_facts *facts = &set->disks[i].facts;
+        const libxl_device_disk *disk = facts->disk;
+
+        /* Domains first: their answer says more to the reader. */
+        rc = domain_facts_image_unused(set->sctx, facts, except_domid, diag);
+        if (rc) return rc;
+        rc = image_inode_of(disk->pdev_path, &inode, &d);
+        if (!rc && except_domid == LIBXL_SNAPSHOT_NO_DOMAIN)
+            rc = image_users_wait(&params, &inode, 1, by, &d);
+        if (rc)
+            xls_diag(diag, rc, disk->vdev, "disk %s: %s: %s", disk->vdev,
+                     disk->pdev_path, d.text);
+    }
+    return rc;
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The order of things in a snapshot, and the way back from each of them. No
+ * QMP and no qemu-img here: disk_ops.h; no stream: memory.h.
+ *
+ *   flush | suspend          | disks            | resume | rest of the memory
+ *   flush | session, pause   | disks, session   | unpause
+ *           (with memory)      ^ one transaction
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <libxl_utils.h>
+
+#include "libxl/disk_ops.h"
+#include "libxl/memory.h"
+
+struct run {
+    libxl_snapshot_ctx *sctx;
+    const libxl_domain_snapshot_args *args;
+    int memory_fd;
+    const libxl_snapshot_callbacks *callbacks;
+    libxl_snapshot_diag *diag;
+
+    struct disk_set disks;
+    libxl_snapshot_plan plan;
+    struct domain_monitor monitor;
+    struct memory_capture memory;
+    libxl_domain_snapshot_result result;
+
+    bool paused;                /* the guest is ours to unpause */
+    uint64_t paused_at;
+    bool disks_touched;         /* they may have the snapshot */
+};
+
+static void run_init(struct run *run)
+{
+    memset(run, 0, sizeof(*run));
+    disk_set_init(&run->disks);
+    libxl_snapshot_plan_init(&run->plan);
+    domain_monitor_init(&run->monitor);
+    memory_capture_init(&run->memory);
+    libxl_domain_snapshot_result_init(&run->result);
+}
+
+static void run_dispose(struct run *run)
+{
+    domain_monitor_dispose(&run->monitor);
+    memory_capture_dispose(&run->memory);
+    libxl_domain_snapshot_result_dispose(&run->result);
+    libxl_snapshot_plan_dispose(&run->plan);
+    disk_set_dispose(&run->disks);
+}
+
+static void stage(struct run *run, const char *name)
+{
+    if (run->callbacks && run->callbacks->stage)
+        run->callbacks->stage(run->callbacks->user, name);
+}
+
+/* ---- before anything is touched ---- */
+
+static int prepare(struct run *run, uint32_t domid,
+                   const libxl_device_disk *disks,
+                   const libxl_snapshot_handle *handles, int num_disks)
+{
+    int rc;
+
+    rc = disk_set_gather(&run->disks, run->sctx, domid, disks, handles,
+                         num_disks, run->diag);
+    if (rc) return rc;
+    rc = plan_check_domain(&run->disks.domain, run->args->memory, run->diag);
+    if (rc) return rc;
+    if (!num_disks && !run->args->memory)
+        return xls_diag(run->diag, ERROR_INVAL, NULL,
+                        "there is neither memory nor a disk to take a"
+                        " snapshot of");
+    rc = disk_set_locate(&run->disks, true, run->diag);
+    if (rc) return rc;
+    return plan_snapshot_create(&run->disks.domain, run->args->memory,
+                                run->disks.disks, num_disks, &run->plan);
+}
+
+int libxl_domain_snapshot_plan(libxl_snapshot_ctx *sctx, uint32_t domid,
+                               const libxl_device_disk *disks,
+                               const libxl_snapshot_handle *handles,
+                               int num_disks,
+                               const libxl_domain_snapshot_args *args,
+                               libxl_snapshot_plan *plan_r,
+                               libxl_snapshot_diag *diag)
+{
+    struct run run;
+    int rc;
+
+    run_init(&run);
+    run.sctx = sctx;
+    run.args = args;
+    run.diag = diag;
+    rc = prepare(&run, domid, disks, handles, num_disks);
+    if (!rc) {
+        *plan_r = run.plan;
+        libxl_snapshot_plan_init(&run.plan);
+    }
+    run_dispose(&run);
+    return rc;
+}
+
+/* ---- the steps ---- */
+
+static int do_suspend(struct run *run)
+{
+    stage(run, "suspend");
+    return memory_capture(&run->memory, run->sctx, &run->disks.domain,
+                          run->args, run->memory_fd, run->callbacks,
+                          run->diag);
+}
+
+/* The session first: waiting for it must not be part of the pause. */
+static int do_pause(struct run *run)
+{
+    int rc;
+
+    rc = domain_monitor_open(&run->monitor, run->sctx, &run->disks.domain,
+                             run->diag);
+    if (rc) return rc;
+    stage(run, "pause");
+    run->paused_at = xls_now_us();
+    rc = libxl_domain_pause(run->sctx->ctx, run->disks.domain.domid, NULL);
+    if (rc)
+        return xls_diag(run->diag, rc, NULL, "cannot pause the domain");
+    run->paused = true;
+    return 0;
+}
+
+static int do_disks(struct run *run)
+{
+    int rc;
+
+    if (!run->monitor.session) {
+        rc = domain_monitor_open(&run->monitor, run->sctx, &run->disks.domain,
+                                 run->diag);
+        if (rc) return rc;
+    }
+    stage(run, "disks");
+    run->disks_touched = true;
+    rc = disk_set_create_online(&run->disks, &run->monitor, run->diag);
+    /* To resume or unpause, libxl may want the monitor for itself. */
+    domain_monitor_dispose(&run->monitor);
+    return rc;
+}
+
+static int do_unpause(struct run *run)
+{
+    int rc;
+
+    if (!run->paused) return 0;
+    rc = libxl_domain_unpause(run->sctx->ctx, run->disks.domain.domid, NULL);
+    if (rc)
+        return xls_diag(run->diag, rc, NULL, "the domain could not be"
+                        " unpaused; try 'xl unpause %u'",
+                        run->disks.domain.domid);
+    run->paused = false;
+    run->result.pause_us = xls_now_us() - run->paused_at;
+    return 0;
+}
+
+static int do_resume(struct run *run)
+{
+    int rc;
+
+    rc = memory_release(&run->memory, run->diag);
+    if (rc) return rc;
+    run->result.pause_us = run->memory.pause_us;
+    run->result.live = run->memory.live;
+    return 0;
+}
+
+static int do_offline(struct run *run)
+{
+    stage(run, "disks");
+    run->disks_touched = true;
+    return disk_set_create_offline(&run->disks, run->diag);
+}
+
+static int do_action(struct run *run, libxl_snapshot_action_type type)
+{
+    switch (type) {
+    case LIBXL_SNAPSHOT_ACTION_TYPE_FLUSH_IMAGE:
+        stage(run, "flush");
+        return disk_set_flush(&run->disks, run->diag);
+    case LIBXL_SNAPSHOT_ACTION_TYPE_SUSPEND: return do_suspend(run);
+    case LIBXL_SNAPSHOT_ACTION_TYPE_PAUSE: return do_pause(run);
+    case LIBXL_SNAPSHOT_ACTION_TYPE_DISK_SNAPSHOT_CREATE: return do_disks(run);
+    case LIBXL_SNAPSHOT_ACTION_TYPE_IMAGE_SNAPSHOT_CREATE:
+        return do_offline(run);
+    case LIBXL_SNAPSHOT_ACTION_TYPE_UNPAUSE: return do_unpause(run);
+    case LIBXL_SNAPSHOT_ACTION_TYPE_RESUME: return do_resume(run);
+    default:
+        return xls_diag(run->diag, ERROR_FAIL, NULL,
+                        "the plan has a step that creating does not know");
+    }
+}
+
+/* Neighbours of one kind are one step: all disks at once. */
+static int carry_out(struct run *run)
+{
+    libxl_snapshot_action_type last = LIBXL_SNAPSHOT_ACTION_TYPE_UNKNOWN;
+    int i, rc;
+
+    for (i = 0; i < run->plan.num_actions; i++) {
+        if (run->plan.actions[i].type == last) continue;
+        last = run->plan.actions[i].type;
+        rc = do_action(run, last);
+        if (rc) return rc;
+    }
+    return 0;
+}
+
+/* The guest runs again; what is left is not in its way. */
+static int complete(struct run *run)
+{
+    libxl_domain_snapshot_result *result = &run->result;
+    libxl_disk_snapshot *list = NULL;
+    int rc;
+
+    if (run->args->memory) {
+        stage(run, "memory");
+        rc = memory_finish(&run->memory, &result->memory_bytes, run->diag);
+        if (rc) return rc;
+    }
+    if (!run->disks.num_disks) return 0;
+    rc = disk_set_flush(&run->disks, run->diag);
+    if (rc) return rc;
+    list = calloc(run->disks.num_disks, sizeof(*list));
+    if (!list) return ERROR_NOMEM;
+    rc = disk_set_describe(&run->disks, list, run->diag);
+    if (rc) {
+        free(list);
+        return rc;
+    }
+    result->disks = list;
+    result->num_disks = run->disks.num_disks;
+    return 0;
+}
+
+/* ---- the way back ---- */
+
+static int undo(struct run *run, int rc)
+{
+    libxl_snapshot_diag left;
+    int rc2, rc3 = 0;
+
+    stage(run, "undo");
+    libxl_snapshot_diag_init(&left);
+    domain_monitor_dispose(&run->monitor);
+    rc2 = memory_release(&run->memory, &left);
+    if (!rc2) rc2 = do_unpause(run);
+    if (run->disks_touched)
+        rc3 = disk_set_delete(&run->disks, true, &left);
+    if (rc2 || rc3) {
+        char *first = run->diag ? run->diag->message : NULL;
+
+        if (run->diag) run->diag->message = NULL;
+        rc = xls_diag(run->diag, ERROR_BADFAIL, NULL,
+                      "%s; and then it could not all be undone: %s",
+                      first ? first : "failed",
+                      left.message ? left.message : "the domain stands still");
+        free(first);
+    }
+    libxl_snapshot_diag_dispose(&left);
+    return rc;
+}
+
+/* ---- */
+
+int libxl_domain_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
+                                 const libxl_device_disk *disks,
+                                 const libxl_snapshot_handle *handles,
+                                 int num_disks,
+                                 const libxl_domain_snapshot_args *args,
+                                 int memory_fd,
+                                 const libxl_snapshot_callbacks *callbacks,
+                                 libxl_domain_snapshot_result *result_r,
+                                 libxl_snapshot_diag *diag)
+{
+    struct run run;
+    int rc;
+
+    run_init(&run);
+    run.sctx = sctx;
+    run.args = args;
+    run.memory_fd = memory_fd;
+    run.callbacks = callbacks;
+    run.diag = diag;
+
+    rc = prepare(&run, domid, disks, handles, num_disks);
+    if (rc) goto out;
+    rc = carry_out(&run);
+    if (!rc) rc = complete(&run);
+    if (rc) {
+        rc = undo(&run, rc);
+        goto out;
+    }
+    *result_r = run.result;
+    libxl_domain_snapshot_result_init(&run.result);
+out:
+    if (rc) xls_diag(diag, rc, NULL, "%s", libxl_error_to_string(rc));
+    run_dispose(&run);
+    return rc;
+}
+
+int libxl_disk_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
+                               const libxl_device_disk *disks,
+                               const libxl_snapshot_handle *handles,
+                               int num_disks,
+                               libxl_domain_snapshot_result *result_r,
+                               libxl_snapshot_diag *diag)
+{
+    libxl_domain_snapshot_args args;
+    int rc;
+
+    libxl_domain_snapshot_args_init(&args);
+    rc = libxl_domain_snapshot_create(sctx, domid, disks, handles, num_disks,
+                                      &args, -1, NULL, result_r, diag);
+    libxl_domain_snapshot_args_dispose(&args);
+    return rc;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <xentoollog.h>
+
+#include "libxl/internal.h"
+
+int xls_diag(libxl_snapshot_diag *diag, int rc, const char *vdev,
+             const char *fmt, ...)
+{
+    va_list ap;
+    char *text;
+    int r;
+
+    if (!diag || diag->message) return rc;
+    va_start(ap, fmt);
+    r = vasprintf(&text, fmt, ap);
+    va_end(ap);
+    if (r < 0) return rc;
+    diag->message = text;
+    diag->vdev = vdev ? strdup(vdev) : NULL;
+    return rc;
+}
+
+void xls_log(libxl_snapshot_ctx *sctx, int level, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (!sctx->lg) return;
+    va_start(ap, fmt);
+    xtl_logv(sctx->lg, level, -1, "xlsnapshot", fmt, ap);
+    va_end(ap);
+}
+
+uint64_t xls_now_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libxl_utils.h>
+#include <xentoollog.h>
+
+#include "libxl/memory.h"
+#include "libxl/plan.h"
+
+#define LEAST_BUFFER (4u << 20)
+
+void memory_capture_init(struct memory_capture *m)
+{
+    memset(m, 0, sizeof(*m));
+}
+
+void memory_capture_dispose(struct memory_capture *m)
+{
+    memory_stage_abort(m->stage);
+    (void)pause_clock_stop(m->clock);
+    memory_capture_init(m);
+}
+
+/*
+ * Half of what dom0 could give away without swapping, and never more than
+ * the whole image needs: a bigger buffer shortens the pause, but dom0 running
+ * out of memory would stop every guest.
+ */
+static uint64_t buffer_size(const struct domain_facts *domain, uint64_t asked)
+{
+    uint64_t whole = domain->memory_bytes + domain->memory_bytes / 16 +
+                     LEAST_BUFFER;
+    uint64_t size = asked ? asked
+        : (uint64_t)sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE) / 2;
+
+    if (size > whole) size = whole;
+    return size < LEAST_BUFFER ? LEAST_BUFFER : size;
+}
+
+static void no_progress(void *user, uint64_t bytes, uint64_t estimate)
+{
+}
+
+static int start_stage(struct memory_capture *m,
+                       const libxl_domain_snapshot_args *args, int fd,
+                       const libxl_snapshot_callbacks *callbacks, int *pipe_r,
+                       libxl_snapshot_diag *diag)
+{
+    bool progress = callbacks && callbacks->progress;
+    struct memory_stage_args stage = {
+        .out_fd = fd,
+        .buffer = buffer_size(m->domain, args->memory_buffer),
+        .estimate = m->domain->memory_bytes,
+        .progress = progress ? callbacks->progress : no_progress,
+        .user = callbacks ? callbacks->user : NULL,
+    };
+    int rc;
+
+    rc = memory_stage_start(&stage, &m->stage, pipe_r);
+    if (rc) xls_diag(diag, rc, NULL, "cannot start to take the memory");
+    return rc;
+}
+
+static int is_suspended(struct memory_capture *m, bool *yes_r)
+{
+    libxl_dominfo info;
+    int rc;
+
+    libxl_dominfo_init(&info);
+    rc = libxl_domain_info(m->sctx->ctx, &info, m->domain->domid);
+    if (!rc)
+        *yes_r = info.shutdown &&
+                 info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
+    libxl_dominfo_dispose(&info);
+    return rc;
+}
+
+static const char *why_not(int rc)
+{
+    switch (rc) {
+    case ERROR_GUEST_TIMEDOUT:
+    case ERROR_TIMEDOUT:
+        return "the guest did not answer the request to suspend; is it still"
+               " booting, or hung?";
+    case ERROR_NOPARAVIRT:
+        return "the guest has no PV drivers to suspend it with";
+    case ERROR_ABORTED:
+        return "interrupted";
+    default:
+        return "libxl could not save it";
+    }
+}
+
+/* One try. The image is what follows position start of fd, if it has one. */
+static int save(struct memory_capture *m,
+                const libxl_domain_snapshot_args *args, int fd, bool live,
+                const libxl_snapshot_callbacks *callbacks,
+                libxl_snapshot_diag *diag)
+{
+    int pipe_fd, rc, rc2;
+    bool stopped = false;
+
+    rc = start_stage(m, args, fd, callbacks, &pipe_fd, diag);
+    if (rc) return rc;
+    m->live = live;
+    m->clock = pause_clock_start(m->sctx->ctx, m->domain->domid);
+    rc = libxl_domain_suspend(m->sctx->ctx, m->domain->domid, pipe_fd,
+                              live ? LIBXL_SUSPEND_LIVE : 0, NULL);
+    rc2 = is_suspended(m, &stopped);
+    m->suspended = !rc2 && stopped;
+    if (!rc && !m->suspended) {
+        rc = ERROR_FAIL;
+        xls_diag(diag, rc, NULL,
+                 "the guest ended while its memory was being taken");
+    }
+    return rc;
+}
+
+int memory_capture(struct memory_capture *m, libxl_snapshot_ctx *sctx,
+                   const struct domain_facts *domain,
+                   const libxl_domain_snapshot_args *args, int fd,
+                   const libxl_snapshot_callbacks *callbacks,
+                   libxl_snapshot_diag *diag)
+{
+    off_t start = lseek(fd, 0, SEEK_CUR);
+    bool live = plan_live(domain);
+    int rc;
+
+    m->sctx = sctx;
+    m->domain = domain;
+    rc = save(m, args, fd, live, callbacks, diag);
+    if (rc && live && !m->suspended && start >= 0) {
+        xls_log(sctx, XTL_WARN, "domain %u cannot be saved live (%s); saving"
+                " it stopped", domain->domid, libxl_error_to_string(rc));
+        memory_capture_dispose(m);
+        m->sctx = sctx;
+        m->domain = domain;
+        if (ftruncate(fd, start) || lseek(fd, start, SEEK_SET) != start)
+            return xls_diag(diag, ERROR_FAIL, NULL,
+                            "cannot write the memory image anew: %s",
+                            strerror(errno));
+        rc = save(m, args, fd, false, callbacks, diag);
+    }
+    if (rc)
+        xls_diag(diag, rc, NULL, "cannot take the memory: %s", why_not(rc));
+    return rc;
+}
+
+int memory_release(struct memory_capture *m, libxl_snapshot_diag *diag)
+{
+    int rc = 0;
+
+    if (m->suspended) {
+        rc = libxl_domain_resume(m->sctx->ctx, m->domain->domid, 1, NULL);
+        m->pause_us = pause_clock_stop(m->clock);
+        m->clock = NULL;
+        if (rc)
+            xls_diag(diag, rc, NULL, "the domain could not be resumed; try"
+                     " 'xl resume %u' or destroy it", m->domain->domid);
+        else
+            m->suspended = false;
+    }
+    return rc;
+}
+
+int memory_finish(struct memory_capture *m, uint64_t *bytes_r,
+                  libxl_snapshot_diag *diag)
+{
+    int rc, errnoval = 0;
+
+    rc = memory_stage_finish(m->stage, bytes_r, &errnoval);
+    m->stage = NULL;
+    if (rc)
+        xls_diag(diag, rc, NULL, "cannot write the memory image: %s",
+                 strerror(errnoval));
+    return rc;
+}

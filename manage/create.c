@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "chain/name.h"
+#include "manage/internal.h"
+#include "manage/space.h"
+
+struct create {
+    const struct manage_create *args;
+    struct operation op;
+    libxl_domain_config config;
+    char *config_json;
+    chain_snapshot snapshot;    /* the one being made */
+
+    /* the disks that get a snapshot, as the library takes them */
+    libxl_device_disk *disks;
+    libxl_snapshot_handle *handles;
+    int *index;                 /* into snapshot.disks */
+    int num_disks;
+
+    libxl_domain_snapshot_args what;
+    libxl_snapshot_plan plan;
+    libxl_domain_snapshot_result result;
+    int memory_fd;
+};
+
+static void create_init(struct create *c, const struct manage_create *args)
+{
+    memset(c, 0, sizeof(*c));
+    c->args = args;
+    operation_init(&c->op);
+    libxl_domain_config_init(&c->config);
+    chain_snapshot_init(&c->snapshot);
+    libxl_domain_snapshot_args_init(&c->what);
+    libxl_snapshot_plan_init(&c->plan);
+    libxl_domain_snapshot_result_init(&c->result);
+    c->memory_fd = -1;
+}
+
+static void create_dispose(struct create *c)
+{
+    int i;
+
+    if (c->memory_fd >= 0) close(c->memory_fd);
+    for (i = 0; i < c->num_disks; i++) {
+        libxl_device_disk_dispose(&c->disks[i]);
+        libxl_snapshot_handle_dispose(&c->handles[i]);
+    }
+    free(c->disks);
+    free(c->handles);
+    free(c->index);
+    libxl_domain_snapshot_result_dispose(&c->result);
+    libxl_snapshot_plan_dispose(&c->plan);
+    libxl_domain_snapshot_args_dispose(&c->what);
+    chain_snapshot_dispose(&c->snapshot);
+    free(c->config_json);
+    libxl_domain_config_dispose(&c->config);
+    operation_dispose(&c->op);
+}
+
+/* ---- what is to be made ---- */
+
+static int choose_name(struct create *c)
+{
+    struct operation *op = &c->op;
+    struct chain_error why;
+    int rc;
+
+    if (c->args->description) {
+        rc = chain_description_check(c->args->description, &why);
+        if (rc) return manage_fail_chain(op->err, &why);
+        c->snapshot.description = strdup(c->args->description);
+        if (!c->snapshot.description) return manage_fail_nomem(op->err);
+    }
+    if (!c->args->name) {
+        rc = chain_name_default(&op->chain, time(NULL), &c->snapshot.name,
+                                &why);
+        return rc ? manage_fail_chain(op->err, &why) : 0;
+    }
+    rc = chain_name_check(c->args->name, &why);
+    if (rc) return manage_fail_chain(op->err, &why);
+    if (chain_model_by_name(&op->chain, c->args->name))
+        return manage_fail(op->err, MANAGE_REFUSED, "the domain '%s' has a"
+                           " snapshot '%s' already; choose another name, or"
+                           " delete or rename that one", op->domain,
+                           c->args->name);
+    c->snapshot.name = strdup(c->args->name);
+    return c->snapshot.name ? 0 : manage_fail_nomem(op->err);
+}
+
+static int read_configuration(struct create *c)
+{
+    struct operation *op = &c->op;
+    char uuid[37];
+    int rc;
+
+    rc = domain_configuration(op, &c->config);
+    if (rc) return rc;
+    c->config_json = libxl_domain_config_to_json(op->m->ctx, &c->config);
+    if (!c->config_json) return manage_fail_nomem(op->err);
+    snprintf(uuid, sizeof(uuid), LIBXL_UUID_FMT,
+             LIBXL_UUID_BYTES(c->config.c_info.uuid));
+    c->snapshot.domain_uuid = strdup(uuid);
+    if (!c->snapshot.domain_uuid) return manage_fail_nomem(op->err);
+    return disks_of_configuration(&c->config, &c->snapshot, op->err);
+}
+
+static void note_state(struct create *c)
+{
+    const struct operation *op = &c->op;
+
+    c->snapshot.state = !op->running ? CHAIN_DOMAIN_STATE_OFF
+        : op->info.paused ? CHAIN_DOMAIN_STATE_PAUSED
+        : CHAIN_DOMAIN_STATE_RUNNING;
+    c->snapshot.memory = op->running && !c->args->disk_only;
+    c->what.memory = c->snapshot.memory;
+}
+
+/*
+ * The present descends from the current snapshot, unless all of its disks
+ * have been replaced since: then this is another machine of the same name,
+ * and a tree of its own begins.
+ */
+static bool descends(const chain_snapshot *parent, const chain_snapshot *now)
+{
+    bool had_disks = false;
+    int i, j;
+
+    for (i = 0; i < parent->num_disks; i++) {
+        if (parent->disks[i].treatment != CHAIN_DISK_TREATMENT_INTERNAL)
+            continue;
+        had_disks = true;
+        for (j = 0; j < now->num_disks; j++)
+            if (now->disks[j].path &&
+                !strcmp(parent->disks[i].path, now->disks[j].path))
+                return true;
+    }
+    return !had_disks;
+}
+
+/* The images must still hold what the chain says that they descend from. */
+static int check_parent(struct create *c, const chain_snapshot *parent)
+{
+    struct operation *op = &c->op;
+    bool present, other;
+    int i, j, rc;
+
+    for (i = 0; i < parent->num_disks; i++) {
+        const chain_disk *disk = &parent->disks[i];
+
+        if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL) continue;
+        for (j = 0; j < c->snapshot.num_disks; j++)
+            if (c->snapshot.disks[j].path &&
+                !strcmp(c->snapshot.disks[j].path, disk->path))
+                break;
+        if (j == c->snapshot.num_disks) continue;
+        rc = disk_has_snapshot(op, disk, &present, &other);
+        if (rc) return rc;
+        if (!present)
+            return manage_fail(op->err, MANAGE_REFUSED, "disk %s: its image %s"
+                " %s the snapshot '%s' that it should descend from; was it"
+                " replaced? If so, 'xl snapshot-delete %s %s' first",
+                disk->vdev, disk->path, other ? "holds another snapshot in the"
+                " place of" : "does not hold", parent->name, op->domain,
+                parent->name);
+    }
+    return 0;
+}
+
+static int place(struct create *c)
+{
+    struct operation *op = &c->op;
+    const chain_snapshot *parent;
+    struct chain_error why;
+    int rc;
+
+    rc = chain_model_place(&op->chain, &c->snapshot, &why);
+    if (rc) return manage_fail_chain(op->err, &why);
+    parent = chain_model_by_serial(&op->chain, c->snapshot.parent);
+    if (!parent) return 0;
+    if (!descends(parent, &c->snapshot)) {
+        c->snapshot.parent = 0;
+        return 0;
+    }
+    return check_parent(c, parent);
+}
+
+static int choose_disks(struct create *c)
+{
+    int i, n = c->snapshot.num_disks;
+
+    c->disks = calloc(n + 1, sizeof(*c->disks));
+    c->handles = calloc(n + 1, sizeof(*c->handles));
+    c->index = calloc(n + 1, sizeof(*c->index));
+    if (!c->disks || !c->handles || !c->index)
+        return manage_fail_nomem(c->op.err);
+    for (i = 0; i < n; i++) {
+        if (c->snapshot.disks[i].treatment != CHAIN_DISK_TREATMENT_INTERNAL)
+            continue;
+        libxl_device_disk_init(&c->disks[c->num_disks]);
+        libxl_snapshot_handle_init(&c->handles[c->num_disks]);
+        libxl_device_disk_copy(c->op.m->ctx, &c->disks[c->num_disks],
+                               &c->config.disks[i]);
+        c->index[c->num_disks++] = i;
+    }
+    return 0;
+}
+
+static int set_handles(struct create *c, const char *name)
+{
+    libxl_snapshot_handle *handle;
+    int i;
+
+    for (i = 0; i < c->num_disks; i++) {
+        handle = &c->handles[i];
+        libxl_snapshot_handle_dispose(handle);
+        libxl_snapshot_handle_init(handle);
+        /* The library says what is wrong with any other format. */
+        libxl_snapshot_handle_init_format(handle, LIBXL_DISK_FORMAT_QCOW2);
+        handle->u.qcow2.name = strdup(name);
+        if (!handle->u.qcow2.name) return manage_fail_nomem(c->op.err);
+        if (c->disks[i].format != LIBXL_DISK_FORMAT_QCOW2) {
+            libxl_snapshot_handle_dispose(handle);
+            libxl_snapshot_handle_init(handle);
+            handle->format = c->disks[i].format;
+        }
+    }
+    return 0;
+}
+
+/*
+ * The disks' snapshots are called as the domain's, or that and a number if an
+ * image has one of the name already: made by hand, or left its name behind
+ * in a rename.
+ */
+#define MOST_TRIES 16
+
+static int plan(struct create *c)
+{
+    struct operation *op = &c->op;
+    char *tried[MOST_TRIES] = { NULL };
+    libxl_snapshot_diag diag;
+    struct chain_error why;
+    int i, rc = ERROR_DEVICE_EXISTS;
+
+    libxl_snapshot_diag_init(&diag);
+    for (i = 0; i < MOST_TRIES && rc == ERROR_DEVICE_EXISTS; i++) {
+        libxl_snapshot_diag_dispose(&diag);
+        libxl_snapshot_diag_init(&diag);
+        rc = chain_name_handle(&op->chain, c->snapshot.name,
+                               (const char *const *)tried, i, &tried[i], &why);
+        if (rc) {
+            manage_fail_chain(op->err, &why);
+            goto out;
+        }
+        rc = set_handles(c, tried[i]);
+        if (rc) goto out;
+        rc = libxl_domain_snapshot_plan(op->m->sctx, op->domid, c->disks,
+                                        c->handles, c->num_disks, &c->what,
+                                        &c->plan, &diag);
+    }
+    if (rc) manage_fail_library(op->err, rc, &diag);
+out:
+    for (i = 0; i < MOST_TRIES; i++) free(tried[i]);
+    libxl_snapshot_diag_dispose(&diag);
+    return rc;
+}
+
+static int record_handles(struct create *c)
+{
+    int i;
+
+    for (i = 0; i < c->num_disks; i++) {
+        chain_disk *disk = &c->snapshot.disks[c->index[i]];
+
+        libxl_snapshot_handle_dispose(&disk->handle);
+        libxl_snapshot_handle_init(&disk->handle);
+        if (libxl_snapshot_handle_copy(NULL, &disk->handle, &c->handles[i]))
+            return manage_fail_nomem(c->op.err);
+    }
+    return 0;
+}
+
+static int prepare(struct create *c, struct manage *m,
+                   struct manage_error *err)
+{
+    struct operation *op = &c->op;
+    uint64_t memory;
+    int rc;
+
+    rc = operation_begin(op, m, "snapshot-create", c->args->domain, false,
+                         c->args->dry_run, err);
+    if (rc) return rc;
+    note_state(c);
+    rc = choose_name(c);
+    if (rc) return rc;
+    rc = read_configuration(c);
+    if (rc) return rc;
+    rc = place(c);
+    if (rc) return rc;
+    rc = choose_disks(c);
+    if (rc) return rc;
+    rc = plan(c);
+    if (rc) return rc;
+    rc = record_handles(c);
+    if (rc) return rc;
+    memory = c->snapshot.memory ? op->info.current_memkb * 1024 : 0;
+    return c->args->dry_run ? 0 : space_check(op, &c->snapshot, memory);
+}
+
+/* ---- dry run ---- */
+
+static int tell_plan(struct create *c, char **plan_r)
+{
+    struct operation *op = &c->op;
+    struct plan_writer writer;
+    int i, rc;
+
+    rc = plan_begin(&writer, "snapshot-create", op);
+    if (rc) return rc;
+    plan_step(&writer, "write_journal", NULL, NULL);
+    for (i = 0; i < c->snapshot.num_disks; i++) {
+        const chain_disk *disk = &c->snapshot.disks[i];
+
+        if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL)
+            plan_step(&writer,
+                      chain_disk_treatment_to_string(disk->treatment),
+                      disk->vdev, disk->path);
+    }
+    plan_library_steps(&writer, &c->plan);
+    plan_step(&writer, "publish", NULL, c->snapshot.name);
+    plan_step(&writer, "clear_journal", NULL, NULL);
+    return plan_end(&writer, plan_r, op->err);
+}
+
+/* ---- doing it ---- */
+
+static int write_intent(struct create *c, bool watched)
+{
+    struct operation *op = &c->op;
+    chain_journal *journal = &op->journal;
+
+    journal->verb = CHAIN_VERB_CREATE;
+    journal->running = op->running;
+    journal->domid = op->running ? op->domid : 0;
+    journal->watched = watched;
+    journal->domain_uuid = strdup(c->snapshot.domain_uuid);
+    journal->snapshots = calloc(1, sizeof(*journal->snapshots));
+    if (!journal->domain_uuid || !journal->snapshots)
+        return manage_fail_nomem(op->err);
+    journal->num_snapshots = 1;
+    chain_snapshot_init(&journal->snapshots[0]);
+    if (chain_snapshot_copy(NULL, &journal->snapshots[0], &c->snapshot))
+        return manage_fail_nomem(op->err);
+    return operation_journal(op, CHAIN_STEP_STOPPING);
+}
+
+static int open_memory(struct create *c)
+{
+    struct operation *op = &c->op;
+    struct chain_error why;
+    char *path;
+    int rc;
+
+    rc = chain_store_payload_path(op->store, c->snapshot.serial,
+                                  CHAIN_PAYLOAD_MEMORY, &path, &why);
+    if (rc) return manage_fail_chain(op->err, &why);
+    c->memory_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    rc = c->memory_fd < 0
+        ? manage_fail(op->err, MANAGE_FAILED, "cannot create %s: %s", path,
+                      strerror(errno))
+        : save_image_write_header(c->memory_fd, c->config_json, op->err);
+    free(path);
+    return rc;
+}
+
+static int prepare_payload(struct create *c)
+{
+    struct operation *op = &c->op;
+    struct chain_error why;
+    int rc;
+
+    rc = chain_store_payload_create(op->store, c->snapshot.serial, &why);
+    if (!rc)
+        rc = chain_store_payload_write(op->store, c->snapshot.serial,
+                                       CHAIN_PAYLOAD_CONFIG, c->config_json,
+                                       strlen(c->config_json), &why);
+    if (rc) return manage_fail_chain(op->err, &why);
+    return c->snapshot.memory ? open_memory(c) : 0;
+}
+
+/* The library's stages are points of ours: "create:suspend" and so on. */
+static void on_stage(void *user, const char *name)
+{
+    char point[64];
+
+    snprintf(point, sizeof(point), "create:%s", name);
+    manage_reached(user, point);
+}
+
+static void on_progress(void *user, uint64_t bytes, uint64_t estimate)
+{
+    struct manage *m = user;
+
+    if (m->app.progress) m->app.progress(m->app.user, bytes, estimate);
+}
+
+static int take(struct create *c)
+{
+    struct operation *op = &c->op;
+    const libxl_snapshot_callbacks callbacks = {
+        .user = op->m, .progress = on_progress, .stage = on_stage,
+    };
+    libxl_snapshot_diag diag;
+    int rc;
+
+    libxl_snapshot_diag_init(&diag);
+    rc = libxl_domain_snapshot_create(op->m->sctx, op->domid, c->disks,
+                                      c->handles, c->num_disks, &c->what,
+                                      c->memory_fd, &callbacks, &c->result,
+                                      &diag);
+    if (rc) manage_fail_library(op->err, rc, &diag);
+    libxl_snapshot_diag_dispose(&diag);
+    return rc;
+}
+
+static int record_result(struct create *c)
+{
+    int i;
+
+    c->snapshot.created = time(NULL);
+    c->snapshot.memory_bytes = c->result.memory_bytes;
+    c->snapshot.live = c->result.live;
+    c->snapshot.pause_us = c->result.pause_us;
+    for (i = 0; i < c->num_disks; i++) {
+        chain_disk *disk = &c->snapshot.disks[c->index[i]];
+        const libxl_disk_snapshot *made = &c->result.disks[i];
+
+        disk->id = strdup(made->id);
+        if (!disk->id) return manage_fail_nomem(c->op.err);
+        disk->date_sec = made->date_sec;
+        disk->date_nsec = made->date_nsec;
+    }
+    return 0;
+}
+
+static int publish(struct create *c)
+{
+    struct operation *op = &c->op;
+    struct chain_error why;
+    int rc;
+
+    manage_reached(op->m, "create:seal");
+    rc = chain_store_payload_seal(op->store, c->snapshot.serial, &why);
+    if (!rc) rc = chain_model_add(&op->chain, &c->snapshot, &why);
+    if (!rc)
+        rc = chain_model_set_current(&op->chain, c->snapshot.serial, &why);
+    if (!rc)
+        rc = chain_model_set_domain_uuid(&op->chain, c->snapshot.domain_uuid,
+                                         &why);
+    if (rc) return manage_fail_chain(op->err, &why);
+    manage_reached(op->m, "create:publish");
+    rc = operation_save(op);
+    if (rc) return rc;
+    manage_reached(op->m, "create:published");
+    return 0;
+}
+
+static int carry_out(struct create *c)
+{
+    struct operation *op = &c->op;
+    const struct manage_application *app = &op->m->app;
+    bool watched = op->running && c->snapshot.memory && app->watched &&
+                   app->watched(app->user, op->domid);
+    int rc;
+
+    manage_reached(op->m, "create:begin");
+    rc = write_intent(c, watched);
+    if (rc) return rc;
+    manage_reached(op->m, "create:journaled");
+    rc = prepare_payload(c);
+    if (rc) return rc;
+    manage_reached(op->m, "create:prepared");
+    rc = take(c);
+    /* The guest ran on in either case, and may have lost its watcher. */
+    if (watched) operation_keep_watched(op, op->domid);
+    if (rc) return rc;
+    manage_reached(op->m, "create:taken");
+    rc = record_result(c);
+    if (rc) return rc;
+    rc = publish(c);
+    if (rc) return rc;
+    rc = operation_journal_clear(op);
+    if (rc) return rc;
+    manage_reached(op->m, "create:end");
+    return 0;
+}
+
+int manage_create(struct manage *m, const struct manage_create *args,
+                  chain_snapshot *snapshot_r, char **plan_r,
+                  struct manage_error *err)
+{
+    struct create c;
+    int rc;
+
+    create_init(&c, args);
+    rc = prepare(&c, m, err);
+    if (rc) goto out;
+    if (args->dry_run) {
+        rc = tell_plan(&c, plan_r);
+        goto out;
+    }
+    rc = carry_out(&c);
+    if (rc && c.op.journaled) rc = roll_back(&c.op);
+    if (rc) goto out;
+    chain_snapshot_dispose(snapshot_r);
+    *snapshot_r = c.snapshot;
+    chain_snapshot_init(&c.snapshot);
+out:
+    create_dispose(&c);
+    return rc;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * First the chain forgets the snapshots, then the images and the payloads
+ * give up what nobody names any more. So the chain never names a snapshot
+ * that is half gone, and what a crash leaves over is only space.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "manage/internal.h"
+
+struct targets {
+    uint64_t *serials;          /* children before their parents */
+    size_t num;
+};
+
+/* Which ones: the walk lists parents first, so it is read backwards. */
+static int choose(struct operation *op, const struct manage_delete *args,
+                  const chain_snapshot *named, struct targets *targets)
+{
+    struct chain_walk_entry *entries = NULL;
+    struct chain_error why;
+    size_t i, num = 0;
+    int rc;
+
+    rc = chain_model_walk(&op->chain, named->serial, &entries, &num, &why);
+    if (rc) return manage_fail_chain(op->err, &why);
+    targets->serials = calloc(num + 1, sizeof(*targets->serials));
+    if (!targets->serials) {
+        rc = manage_fail_nomem(op->err);
+        goto out;
+    }
+    for (i = num; i-- > 0; ) {
+        bool itself = entries[i].snapshot->serial == named->serial;
+
+        if (itself ? args->children_only
+                   : !args->children && !args->children_only)
+            continue;
+        targets->serials[targets->num++] = entries[i].snapshot->serial;
+    }
+    if (!targets->num)
+        rc = manage_fail(op->err, MANAGE_REFUSED, "the snapshot '%s' has no"
+                         " children to delete", named->name);
+out:
+    free(entries);
+    return rc;
+}
+
+/* Can the disks be worked on? Better asked before the chain forgets them. */
+static int check_disks(struct operation *op, const struct targets *targets)
+{
+    bool present, other;
+    size_t i;
+    int k, rc;
+
+    for (i = 0; i < targets->num; i++) {
+        const chain_snapshot *s =
+            chain_model_by_serial(&op->chain, targets->serials[i]);
+
+        for (k = 0; k < s->num_disks; k++) {
+            const chain_disk *disk = &s->disks[k];
+            libxl_snapshot_diag diag;
+            libxl_device_disk image;
+
+            if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL) continue;
+            rc = disk_has_snapshot(op, disk, &present, &other);
+            if (rc) return rc;
+            if (!present) continue;
+            if (disk_domid(op, disk) != LIBXL_SNAPSHOT_NO_DOMAIN) continue;
+            rc = disk_to_libxl(disk, &image, op->err);
+            if (rc) return rc;
+            libxl_snapshot_diag_init(&diag);
+            rc = libxl_disk_snapshot_wait_unused(op->m->sctx, &image,
+                                                 LIBXL_SNAPSHOT_NO_DOMAIN, 0,
+                                                 &diag);
+            if (rc) manage_fail_library(op->err, rc, &diag);
+            libxl_snapshot_diag_dispose(&diag);
+            libxl_device_disk_dispose(&image);
+            if (rc) return rc;
+        }
+    }
+    return 0;
+}
+
+static int tell_plan(struct operation *op, const struct targets *targets,
+                     char **plan_r)
+{
+    struct plan_writer plan;
+    size_t i;
+    int k, rc;
+
+    rc = plan_begin(&plan, "snapshot-delete", op);
+    if (rc) return rc;
+    plan_step(&plan, "write_journal", NULL, NULL);
+    plan_step(&plan, "publish", NULL, NULL);
+    for (i = 0; i < targets->num; i++) {
+        const chain_snapshot *s =
+            chain_model_by_serial(&op->chain, targets->serials[i]);
+
+        for (k = 0; k < s->num_disks; k++)
+            if (s->disks[k].treatment == CHAIN_DISK_TREATMENT_INTERNAL)
+                plan_step(&plan, disk_domid(op, &s->disks[k]) ==
+                          LIBXL_SNAPSHOT_NO_DOMAIN ? "image_snapshot_delete"
+                          : "disk_snapshot_delete", s->disks[k].vdev,
+                          s->disks[k].path);
+        plan_step(&plan, "remove_payload", NULL, s->name);
+    }
+    plan_step(&plan, "clear_journal", NULL, NULL);
+    return plan_end(&plan, plan_r, op->err);
+}
+
+static int write_intent(struct operation *op, const struct targets *targets)
+{
+    chain_journal *journal = &op->journal;
+    const chain_snapshot *s;
+    size_t i;
+
+    journal->verb = CHAIN_VERB_DELETE;
+    journal->running = op->running;
+    journal->domid = op->running ? op->domid : 0;
+    journal->domain_uuid = strdup(op->chain.tree.domain_uuid
+                                  ? op->chain.tree.domain_uuid : "");
+    journal->snapshots = calloc(targets->num, sizeof(*journal->snapshots));
+    if (!journal->domain_uuid || !journal->snapshots)
+        return manage_fail_nomem(op->err);
+    for (i = 0; i < targets->num; i++) {
+        s = chain_model_by_serial(&op->chain, targets->serials[i]);
+        chain_snapshot_init(&journal->snapshots[i]);
+        journal->num_snapshots = i + 1;
+        if (chain_snapshot_copy(NULL, &journal->snapshots[i], s))
+            return manage_fail_nomem(op->err);
+    }
+    return operation_journal(op, CHAIN_STEP_REMOVING);
+}
+
+static int forget(struct operation *op)
+{
+    const chain_journal *journal = &op->journal;
+    uint64_t *serials;
+    struct chain_error why;
+    int i, n = 0, rc;
+
+    serials = calloc(journal->num_snapshots, sizeof(*serials));
+    if (!serials) return manage_fail_nomem(op->err);
+    for (i = 0; i < journal->num_snapshots; i++)
+        if (chain_model_by_serial(&op->chain, journal->snapshots[i].serial))
+            serials[n++] = journal->snapshots[i].serial;
+    rc = n ? chain_model_remove(&op->chain, serials, n, &why) : 0;
+    if (rc) manage_fail_chain(op->err, &why);
+    else if (n) rc = operation_save(op);
+    free(serials);
+    return rc;
+}
+
+static int release(struct operation *op, const chain_snapshot *snapshot)
+{
+    struct chain_error why;
+    int i, rc;
+
+    for (i = 0; i < snapshot->num_disks; i++) {
+        if (snapshot->disks[i].treatment != CHAIN_DISK_TREATMENT_INTERNAL)
+            continue;
+        manage_reached(op->m, "delete:disk");
+        rc = disk_delete_snapshot(op, &snapshot->disks[i]);
+        if (rc) return rc;
+    }
+    manage_reached(op->m, "delete:payload");
+    rc = chain_store_payload_remove(op->store, snapshot->serial, &why);
+    return rc ? manage_fail_chain(op->err, &why) : 0;
+}
+
+int delete_continue(struct operation *op)
+{
+    int i, rc;
+
+    rc = forget(op);
+    if (rc) return rc;
+    manage_reached(op->m, "delete:published");
+    for (i = 0; i < op->journal.num_snapshots; i++) {
+        rc = release(op, &op->journal.snapshots[i]);
+        if (rc) return rc;
+    }
+    manage_reached(op->m, "delete:released");
+    return operation_journal_clear(op);
+}
+
+int manage_delete(struct manage *m, const struct manage_delete *args,
+                  int *deleted_r, char **plan_r, struct manage_error *err)
+{
+    struct targets targets = { NULL, 0 };
+    const chain_snapshot *named;
+    struct operation op;
+    int rc;
+
+    operation_init(&op);
+    rc = operation_begin(&op, m, "snapshot-delete", args->domain, true,
+                         args->dry_run, err);
+    if (rc) goto out;
+    named = operation_find(&op, args->name);
+    if (!named) {
+        rc = ERROR_NOTFOUND;
+        goto out;
+    }
+    rc = choose(&op, args, named, &targets);
+    if (rc) goto out;
+    rc = check_disks(&op, &targets);
+    if (rc) goto out;
+    if (args->dry_run) {
+        rc = tell_plan(&op, &targets, plan_r);
+        goto out;
+    }
+    manage_reached(m, "delete:begin");
+    rc = write_intent(&op, &targets);
+    if (rc) goto failed;
+    manage_reached(m, "delete:journaled");
+    rc = delete_continue(&op);
+    if (rc) goto failed;
+    manage_reached(m, "delete:end");
+    *deleted_r = targets.num;
+    goto out;
+failed:
+    if (op.journaled) rc = roll_back(&op);
+out:
+    free(targets.serials);
+    operation_dispose(&op);
+    return rc;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "manage/internal.h"
+
+static chain_disk_treatment treatment_of(const libxl_device_disk *disk)
+{
+    if (disk->is_cdrom) return CHAIN_DISK_TREATMENT_SKIPPED_CDROM;
+    if (disk->format == LIBXL_DISK_FORMAT_EMPTY || !disk->pdev_path)
+        return CHAIN_DISK_TREATMENT_SKIPPED_EMPTY;
+    if (!disk->readwrite) return CHAIN_DISK_TREATMENT_SKIPPED_READONLY;
+    return CHAIN_DISK_TREATMENT_INTERNAL;
+}
+
+int disks_of_configuration(const libxl_domain_config *config,
+                           chain_snapshot *snapshot, struct manage_error *err)
+{
+    int i;
+
+    if (!config->num_disks) return 0;
+    snapshot->disks = calloc(config->num_disks, sizeof(*snapshot->disks));
+    if (!snapshot->disks) return manage_fail_nomem(err);
+    for (i = 0; i < config->num_disks; i++) {
+        const libxl_device_disk *from = &config->disks[i];
+        chain_disk *to = &snapshot->disks[i];
+
+        chain_disk_init(to);
+        snapshot->num_disks = i + 1;
+        to->vdev = strdup(from->vdev ? from->vdev : "");
+        to->path = from->pdev_path ? strdup(from->pdev_path) : NULL;
+        to->format = from->format;
+        to->treatment = treatment_of(from);
+        if (!to->vdev || (from->pdev_path && !to->path))
+            return manage_fail_nomem(err);
+    }
+    return 0;
+}
+
+int disk_to_libxl(const chain_disk *disk, libxl_device_disk *disk_r,
+                  struct manage_error *err)
+{
+    libxl_device_disk_init(disk_r);
+    disk_r->vdev = strdup(disk->vdev);
+    disk_r->pdev_path = strdup(disk->path);
+    disk_r->format = disk->format;
+    disk_r->backend = LIBXL_DISK_BACKEND_QDISK;
+    disk_r->readwrite = 1;
+    if (disk_r->vdev && disk_r->pdev_path) return 0;
+    libxl_device_disk_dispose(disk_r);
+    return manage_fail_nomem(err);
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat sa, sb;
+
+    if (!a || !b) return false;
+    if (!strcmp(a, b)) return true;
+    return !stat(a, &sa) && !stat(b, &sb) && sa.st_dev == sb.st_dev &&
+           sa.st_ino == sb.st_ino;
+}
+
+uint32_t disk_domid(struct operation *op, const chain_disk *disk)
+{
+    uint32_t domid = LIBXL_SNAPSHOT_NO_DOMAIN;
+    libxl_device_disk *disks;
+    int i, num = 0;
+
+    if (!op->running) return domid;
+    disks = libxl_device_disk_list(op->m->ctx, op->domid, &num);
+    for (i = 0; i < num; i++)
+        if (!strcmp(disks[i].vdev, disk->vdev) &&
+            same_file(disks[i].pdev_path, disk->path))
+            domid = op->domid;
+    if (disks) libxl_device_disk_list_free(disks, num);
+    return domid;
+}
+
+static bool is_it(const libxl_disk_snapshot *there, const chain_disk *disk)
+{
+    return there->date_sec == disk->date_sec &&
+           there->date_nsec == disk->date_nsec;
+}
+
+int disk_has_snapshot(struct operation *op, const chain_disk *disk,
+                      bool *present_r, bool *other_r)
+{
+    libxl_disk_snapshot *list = NULL;
+    libxl_snapshot_diag diag;
+    libxl_device_disk image;
+    struct stat st;
+    int i, rc, num = 0;
+
+    *present_r = *other_r = false;
+    if (stat(disk->path, &st)) return 0;
+    rc = disk_to_libxl(disk, &image, op->err);
+    if (rc) return rc;
+    libxl_snapshot_diag_init(&diag);
+    rc = libxl_disk_snapshot_list(op->m->sctx, disk_domid(op, disk), &image,
+                                  &list, &num, &diag);
+    if (rc) {
+        manage_fail_library(op->err, rc, &diag);
+        goto out;
+    }
+    for (i = 0; i < num; i++) {
+        if (strcmp(list[i].handle.u.qcow2.name, disk->handle.u.qcow2.name))
+            continue;
+        *present_r = is_it(&list[i], disk);
+        *other_r = !*present_r;
+    }
+    libxl_disk_snapshot_list_free(list, num);
+out:
+    libxl_snapshot_diag_dispose(&diag);
+    libxl_device_disk_dispose(&image);
+    return rc;
+}
+
+int disk_delete_snapshot(struct operation *op, const chain_disk *disk)
+{
+    libxl_snapshot_diag diag;
+    libxl_device_disk image;
+    bool present, other;
+    struct stat st;
+    int rc;
+
+    /* An image that is gone holds nothing any more, and one that was made
+     * anew may hold somebody else's snapshot of the same name. A create that
+     * is undone never learnt the date, and its name was free. */
+    if (stat(disk->path, &st)) return 0;
+    if (disk->date_sec) {
+        rc = disk_has_snapshot(op, disk, &present, &other);
+        if (rc || !present) return rc;
+    }
+    rc = disk_to_libxl(disk, &image, op->err);
+    if (rc) return rc;
+    libxl_snapshot_diag_init(&diag);
+    rc = libxl_disk_snapshot_delete(op->m->sctx, disk_domid(op, disk), &image,
+                                    &disk->handle, &diag);
+    if (rc == ERROR_NOTFOUND)
+        rc = 0;
+    else if (rc)
+        manage_fail_library(op->err, rc, &diag);
+    libxl_snapshot_diag_dispose(&diag);
+    libxl_device_disk_dispose(&image);
+    return rc;
+}

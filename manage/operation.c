@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The frame around every change: name, lock, recover, load. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <libxl_utils.h>
+#include <xentoollog.h>
+
+#include "chain/name.h"
+#include "manage/internal.h"
+#include "manage/resolve.h"
+
+void operation_init(struct operation *op)
+{
+    memset(op, 0, sizeof(*op));
+    op->domid = LIBXL_SNAPSHOT_NO_DOMAIN;
+    libxl_dominfo_init(&op->info);
+    chain_model_init(&op->chain);
+    chain_journal_init(&op->journal);
+}
+
+void operation_dispose(struct operation *op)
+{
+    chain_store_close(op->store);
+    chain_journal_dispose(&op->journal);
+    chain_model_dispose(&op->chain);
+    libxl_dominfo_dispose(&op->info);
+    free(op->domain);
+    operation_init(op);
+}
+
+int operation_look(struct operation *op)
+{
+    uint32_t domid;
+    int rc;
+
+    op->running = false;
+    op->domid = LIBXL_SNAPSHOT_NO_DOMAIN;
+    libxl_dominfo_dispose(&op->info);
+    libxl_dominfo_init(&op->info);
+    if (!op->m->ctx)
+        return manage_fail(op->err, MANAGE_FAILED, "cannot talk to Xen; is"
+                           " this a running Xen host, and are you root?");
+    rc = libxl_name_to_domid(op->m->ctx, op->domain, &domid);
+    if (rc) return 0;
+    rc = libxl_domain_info(op->m->ctx, &op->info, domid);
+    if (rc == ERROR_DOMAIN_NOTFOUND) return 0;
+    if (rc)
+        return manage_fail(op->err, MANAGE_FAILED,
+                           "cannot ask Xen about the domain '%s'", op->domain);
+    op->running = true;
+    op->domid = domid;
+    return 0;
+}
+
+static int load(struct operation *op)
+{
+    struct chain_error why;
+    int rc;
+
+    rc = chain_store_journal_read(op->store, &op->journal, &op->journaled,
+                                  &why);
+    if (!rc) rc = chain_store_load(op->store, &op->chain, &why);
+    return rc ? manage_fail_chain(op->err, &why) : 0;
+}
+
+static int find_and_open(struct operation *op, struct manage *m,
+                         const char *domain, bool must_exist,
+                         struct manage_error *err)
+{
+    struct chain_error why;
+    bool exists;
+    int rc;
+
+    op->m = m;
+    op->err = err;
+    rc = resolve_domain(m, domain, &op->domain, err);
+    if (rc) return rc;
+    rc = operation_look(op);
+    if (rc) return rc;
+    rc = chain_store_open(m->snapshot_dir, op->domain, &op->store, &why);
+    if (!rc) rc = chain_store_exists(op->store, &exists, &why);
+    if (rc) return manage_fail_chain(err, &why);
+    if (exists || !must_exist) return 0;
+    return manage_fail(err, MANAGE_NOT_FOUND, op->running
+                       ? "the domain '%s' has no snapshots"
+                       : "there is no domain '%s', running or with snapshots",
+                       op->domain);
+}
+
+static int lock(struct operation *op, const char *verb)
+{
+    struct chain_error why;
+    int rc;
+
+    rc = chain_store_lock(op->store, verb, MANAGE_LOCK_TIMEOUT_MS, &why);
+    return rc ? manage_fail_chain(op->err, &why) : 0;
+}
+
+int operation_begin(struct operation *op, struct manage *m, const char *verb,
+                    const char *domain, bool must_exist, bool dry_run,
+                    struct manage_error *err)
+{
+    int rc;
+
+    rc = find_and_open(op, m, domain, must_exist, err);
+    if (!rc && !dry_run) rc = lock(op, verb);
+    if (!rc) rc = load(op);
+    if (rc) return rc;
+    if (op->chain.damaged)
+        return manage_fail(err, MANAGE_DAMAGED,
+            "the snapshots of '%s' can be read but not changed: %s",
+            op->domain, op->chain.damaged);
+    if (op->journaled && dry_run)
+        return manage_fail(err, MANAGE_NEEDS_RECOVERY,
+            "an earlier %s of '%s' was interrupted; run 'xl snapshot-recover"
+            " %s' first", chain_verb_to_string(op->journal.verb), op->domain,
+            op->domain);
+    return op->journaled ? recover_in_flight(op, NULL) : 0;
+}
+
+int operation_begin_recovery(struct operation *op, struct manage *m,
+                             const char *domain, struct manage_error *err)
+{
+    int rc;
+
+    rc = find_and_open(op, m, domain, true, err);
+    if (!rc) rc = lock(op, "snapshot-recover");
+    if (!rc) rc = load(op);
+    return rc;
+}
+
+const chain_snapshot *operation_find(struct operation *op, const char *name)
+{
+    const chain_snapshot *s = chain_model_by_name(&op->chain, name);
+
+    if (!s)
+        manage_fail(op->err, MANAGE_NOT_FOUND, "the domain '%s' has no"
+                    " snapshot '%s'; 'xl snapshot-list %s' shows those it has",
+                    op->domain, name, op->domain);
+    return s;
+}
+
+int operation_journal(struct operation *op, chain_step step)
+{
+    struct chain_error why;
+    int rc;
+
+    op->journal.version = CHAIN_VERSION;
+    op->journal.step = step;
+    /* A write that is reported as failed may have come through. */
+    op->journaled = true;
+    rc = chain_store_journal_write(op->store, &op->journal, &why);
+    return rc ? manage_fail_chain(op->err, &why) : 0;
+}
+
+int operation_journal_clear(struct operation *op)
+{
+    struct chain_error why;
+    int rc;
+
+    rc = chain_store_journal_clear(op->store, &why);
+    if (rc) return manage_fail_chain(op->err, &why);
+    op->journaled = false;
+    chain_journal_dispose(&op->journal);
+    chain_journal_init(&op->journal);
+    return 0;
+}
+
+int operation_save(struct operation *op)
+{
+    struct chain_error why;
+    int rc;
+
+    rc = chain_store_save(op->store, &op->chain, &why);
+    return rc ? manage_fail_chain(op->err, &why) : 0;
+}
+
+void operation_keep_watched(struct operation *op, uint32_t domid)
+{
+    const struct manage_application *app = &op->m->app;
+    struct manage_error err = { MANAGE_OK, "" };
+
+    if (!app->keep_watched || !app->keep_watched(app->user, domid, &err))
+        return;
+    if (op->m->lg)
+        xtl_log(op->m->lg, XTL_ERROR, -1, "xl", "nobody acts on the end of the"
+                " domain '%s' any more (on_poweroff, on_reboot, on_crash): %s",
+                op->domain, err.text);
+}

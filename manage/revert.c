@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Back to a snapshot. Once the domain is gone the way is only forward: the
+ * journal says how far it went, and revert_continue goes on from there, be it
+ * at once or after a crash.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "manage/internal.h"
+
+/* ---- what can be refused ---- */
+
+static int check_disk(struct operation *op, const chain_snapshot *target,
+                      const chain_disk *disk)
+{
+    libxl_snapshot_diag diag;
+    libxl_device_disk image;
+    bool present, other;
+    int rc;
+
+    if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL) return 0;
+    rc = disk_has_snapshot(op, disk, &present, &other);
+    if (rc) return rc;
+    if (!present)
+        return manage_fail(op->err, MANAGE_REFUSED, "disk %s: the image %s %s"
+            " '%s', so there is nothing to go back to; it was %s", disk->vdev,
+            disk->path, access(disk->path, F_OK) ? "is gone, and with it"
+            : "does not hold", target->name, other
+            ? "replaced by another snapshot of that name"
+            : "deleted by other means than xl");
+
+    rc = disk_to_libxl(disk, &image, op->err);
+    if (rc) return rc;
+    libxl_snapshot_diag_init(&diag);
+    rc = libxl_disk_snapshot_wait_unused(op->m->sctx, &image, op->running
+                                         ? op->domid
+                                         : LIBXL_SNAPSHOT_NO_DOMAIN,
+                                         0, &diag);
+    if (rc) manage_fail_library(op->err, rc, &diag);
+    libxl_snapshot_diag_dispose(&diag);
+    libxl_device_disk_dispose(&image);
+    return rc;
+}
+
+static int check_payload(struct operation *op, const chain_snapshot *target,
+                         const char *file)
+{
+    struct chain_error why;
+    char *path;
+    int rc;
+
+    rc = chain_store_payload_path(op->store, target->serial, file, &path,
+                                  &why);
+    if (rc) return manage_fail_chain(op->err, &why);
+    if (access(path, R_OK))
+        rc = manage_fail(op->err, MANAGE_DAMAGED, "the snapshot '%s' lacks its"
+                         " file %s: %s", target->name, path, strerror(errno));
+    free(path);
+    return rc;
+}
+
+static int check(struct operation *op, const chain_snapshot *target,
+                 chain_domain_state state)
+{
+    int i, rc = 0;
+
+    if (op->running && op->info.dying)
+        return manage_fail(op->err, MANAGE_BUSY, "the domain '%s' is being"
+                           " destroyed; wait until it is gone", op->domain);
+    for (i = 0; i < target->num_disks && !rc; i++)
+        rc = check_disk(op, target, &target->disks[i]);
+    if (rc || state == CHAIN_DOMAIN_STATE_OFF) return rc;
+    return check_payload(op, target, target->memory ? CHAIN_PAYLOAD_MEMORY
+                                                    : CHAIN_PAYLOAD_CONFIG);
+}
+
+/* Without memory there is no running state to go back to. */
+static chain_domain_state state_asked(const struct manage_revert *args,
+                                      const chain_snapshot *target)
+{
+    if (args->state != CHAIN_DOMAIN_STATE_UNKNOWN) return args->state;
+    return target->memory ? target->state : CHAIN_DOMAIN_STATE_OFF;
+}
+
+/* ---- dry run ---- */
+
+static int tell_plan(struct operation *op, const chain_snapshot *target,
+                     chain_domain_state state, char **plan_r)
+{
+    struct plan_writer plan;
+    int i, rc;
+
+    rc = plan_begin(&plan, "snapshot-revert", op);
+    if (rc) return rc;
+    plan_step(&plan, "write_journal", NULL, NULL);
+    if (op->running) plan_step(&plan, "destroy_domain", NULL, op->domain);
+    for (i = 0; i < target->num_disks; i++)
+        if (target->disks[i].treatment == CHAIN_DISK_TREATMENT_INTERNAL)
+            plan_step(&plan, "image_snapshot_apply", target->disks[i].vdev,
+                      target->disks[i].path);
+    if (state != CHAIN_DOMAIN_STATE_OFF)
+        plan_step(&plan, target->memory ? "restore_memory" : "boot_domain",
+                  NULL, op->domain);
+    plan_step(&plan, "publish", NULL, target->name);
+    if (state == CHAIN_DOMAIN_STATE_RUNNING)
+        plan_step(&plan, "unpause", NULL, op->domain);
+    plan_step(&plan, "clear_journal", NULL, NULL);
+    return plan_end(&plan, plan_r, op->err);
+}
+
+/* ---- the steps, each of which may be done again ---- */
+
+static int apply_disks(struct operation *op)
+{
+    const chain_snapshot *target = &op->journal.snapshots[0];
+    libxl_snapshot_diag diag;
+    libxl_device_disk image;
+    char point[64];
+    int i, rc = 0;
+
+    for (i = 0; i < target->num_disks && !rc; i++) {
+        const chain_disk *disk = &target->disks[i];
+
+        if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL) continue;
+        snprintf(point, sizeof(point), "revert:apply-%.40s", disk->vdev);
+        manage_reached(op->m, point);
+        rc = disk_to_libxl(disk, &image, op->err);
+        if (rc) break;
+        libxl_snapshot_diag_init(&diag);
+        rc = libxl_disk_snapshot_revert(op->m->sctx, &image, &disk->handle,
+                                        &diag);
+        if (rc) manage_fail_library(op->err, rc, &diag);
+        libxl_snapshot_diag_dispose(&diag);
+        libxl_device_disk_dispose(&image);
+    }
+    return rc;
+}
+
+/*
+ * A domain of our name that nobody has noted down can only be one that we
+ * were bringing up: paused, never run. It is of no use.
+ */
+static int remove_half_started(struct operation *op)
+{
+    int rc;
+
+    rc = operation_look(op);
+    if (rc || !op->running) return rc;
+    if (!op->info.paused)
+        return manage_fail(op->err, MANAGE_REFUSED, "a domain '%s' has been"
+                           " started in the middle of going back to a"
+                           " snapshot; destroy it first", op->domain);
+    return domain_destroy(op);
+}
+
+static int start(struct operation *op, uint32_t *domid_r)
+{
+    const chain_snapshot *target = &op->journal.snapshots[0];
+    const struct manage_application *app = &op->m->app;
+    struct chain_error why;
+    char *path;
+    int rc;
+
+    rc = chain_store_payload_path(op->store, target->serial, target->memory
+                                  ? CHAIN_PAYLOAD_MEMORY
+                                  : CHAIN_PAYLOAD_CONFIG, &path, &why);
+    if (rc) return manage_fail_chain(op->err, &why);
+    rc = target->memory
+        ? app->restore(app->user, path, op->domain, domid_r, op->err)
+        : app->start(app->user, path, op->domain, domid_r, op->err);
+    free(path);
+    return rc;
+}
+
+static int publish(struct operation *op)
+{
+    struct chain_error why;
+    int rc;
+
+    rc = chain_model_set_current(&op->chain, op->journal.snapshots[0].serial,
+                                 &why);
+    if (rc) return manage_fail_chain(op->err, &why);
+    return operation_save(op);
+}
+
+/* The disks are right, but there is no domain to go with them: a sound state,
+ * only not the one that was asked for. */
+static int settle_without_domain(struct operation *op)
+{
+    char reason[sizeof(op->err->text)] = "";
+    const char *name = op->journal.snapshots[0].name;
+    int rc;
+
+    if (op->err) {
+        memcpy(reason, op->err->text, sizeof(reason));
+        op->err->outcome = MANAGE_OK;
+    }
+    rc = publish(op);
+    if (rc) return rc;
+    manage_fail(op->err, MANAGE_NEEDS_RECOVERY, "the disks of '%s' are back at"
+                " '%s', but the domain could not be started: %.500s; it is off"
+                " now, and snapshot-revert may be tried again", op->domain,
+                name, reason);
+    if (chain_store_journal_clear(op->store, NULL)) return ERROR_FAIL;
+    op->journaled = false;
+    return ERROR_FAIL;
+}
+
+static int bring_up(struct operation *op, uint32_t *domid_r)
+{
+    int rc;
+
+    rc = operation_journal(op, CHAIN_STEP_STARTING);
+    if (rc) return rc;
+    manage_reached(op->m, "revert:starting");
+    rc = start(op, domid_r);
+    if (rc) return settle_without_domain(op);
+    manage_reached(op->m, "revert:restored");
+    op->journal.new_domid = *domid_r;
+    return operation_journal(op, CHAIN_STEP_STARTED);
+}
+
+/* It is there, paused and noted down; or it is meant to be off. */
+static int conclude(struct operation *op, uint32_t domid)
+{
+    bool run = op->journal.target_state == CHAIN_DOMAIN_STATE_RUNNING;
+    int rc;
+
+    manage_reached(op->m, "revert:publish");
+    rc = publish(op);
+    if (rc) return rc;
+    manage_reached(op->m, "revert:published");
+    if (domid != LIBXL_SNAPSHOT_NO_DOMAIN && run) {
+        rc = libxl_domain_unpause(op->m->ctx, domid, NULL);
+        if (rc && rc != ERROR_DOMAIN_NOTFOUND)
+            return manage_fail(op->err, MANAGE_NEEDS_RECOVERY, "'%s' is back,"
+                               " but cannot be unpaused; try 'xl unpause %s'",
+                               op->domain, op->domain);
+    }
+    rc = operation_journal_clear(op);
+    if (rc) return rc;
+    manage_reached(op->m, "revert:end");
+    return operation_look(op);
+}
+
+/* Started, and then we died: is it still there, and still waiting for us? */
+static int conclude_started(struct operation *op, uint32_t *domid_r)
+{
+    uint32_t domid = op->journal.new_domid;
+
+    if (!op->running || op->domid != domid) domid = LIBXL_SNAPSHOT_NO_DOMAIN;
+    else if (!op->info.paused)
+        op->journal.target_state = CHAIN_DOMAIN_STATE_PAUSED; /* runs already */
+    *domid_r = domid;
+    return conclude(op, domid);
+}
+
+int revert_continue(struct operation *op, uint32_t *domid_r)
+{
+    uint32_t domid = LIBXL_SNAPSHOT_NO_DOMAIN;
+    int rc;
+
+    if (op->journal.step == CHAIN_STEP_STARTED)
+        return conclude_started(op, domid_r);
+    if (op->journal.step >= CHAIN_STEP_APPLYING) {
+        rc = remove_half_started(op);
+        if (rc) return rc;
+    }
+    if (op->journal.step < CHAIN_STEP_STARTING) {
+        rc = operation_journal(op, CHAIN_STEP_APPLYING);
+        if (rc) return rc;
+        rc = apply_disks(op);
+        if (rc) return rc;
+        manage_reached(op->m, "revert:applied");
+    }
+    if (op->journal.target_state != CHAIN_DOMAIN_STATE_OFF) {
+        rc = bring_up(op, &domid);
+        if (rc) return rc;
+    }
+    *domid_r = domid;
+    return conclude(op, domid);
+}
+
+/* ---- */
+
+static int write_intent(struct operation *op, const chain_snapshot *target,
+                        chain_domain_state state)
+{
+    chain_journal *journal = &op->journal;
+    char uuid[37];
+
+    snprintf(uuid, sizeof(uuid), LIBXL_UUID_FMT,
+             LIBXL_UUID_BYTES(op->info.uuid));
+    journal->verb = CHAIN_VERB_REVERT;
+    journal->running = op->running;
+    journal->domid = op->running ? op->domid : 0;
+    journal->target_state = state;
+    journal->domain_uuid = strdup(op->running ? uuid : target->domain_uuid);
+    journal->snapshots = calloc(1, sizeof(*journal->snapshots));
+    if (!journal->domain_uuid || !journal->snapshots)
+        return manage_fail_nomem(op->err);
+    journal->num_snapshots = 1;
+    chain_snapshot_init(&journal->snapshots[0]);
+    if (chain_snapshot_copy(NULL, &journal->snapshots[0], target))
+        return manage_fail_nomem(op->err);
+    return operation_journal(op, CHAIN_STEP_DESTROYING);
+}
+
+static int carry_out(struct operation *op, const chain_snapshot *target,
+                     chain_domain_state state, uint32_t *domid_r)
+{
+    int rc;
+
+    manage_reached(op->m, "revert:begin");
+    rc = write_intent(op, target, state);
+    if (rc) return rc;
+    manage_reached(op->m, "revert:journaled");
+    if (op->running) {
+        rc = domain_destroy(op);
+        if (rc) return rc;
+        manage_reached(op->m, "revert:destroyed");
+    }
+    return revert_continue(op, domid_r);
+}
+
+int manage_revert(struct manage *m, const struct manage_revert *args,
+                  struct manage_revert_result *result_r, char **plan_r,
+                  struct manage_error *err)
+{
+    const chain_snapshot *target;
+    chain_domain_state state;
+    struct operation op;
+    uint32_t domid = LIBXL_SNAPSHOT_NO_DOMAIN;
+    int rc;
+
+    operation_init(&op);
+    rc = operation_begin(&op, m, "snapshot-revert", args->domain, true,
+                         args->dry_run, err);
+    if (rc) goto out;
+    target = operation_find(&op, args->name);
+    if (!target) {
+        rc = ERROR_NOTFOUND;
+        goto out;
+    }
+    state = state_asked(args, target);
+    rc = check(&op, target, state);
+    if (rc) goto out;
+    if (args->dry_run) {
+        rc = tell_plan(&op, target, state, plan_r);
+        goto out;
+    }
+    rc = carry_out(&op, target, state, &domid);
+    if (rc) {
+        if (op.journaled) rc = roll_back(&op);
+        goto out;
+    }
+    result_r->state = state;
+    result_r->domid = domid;
+out:
+    operation_dispose(&op);
+    return rc;
+}

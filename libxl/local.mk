@@ -1,1 +1,39 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+include libxl/qmp.mk
+
+# The types, their JSON, and the JSON reader and writer below them: also for
+# the rooms above, which store such types in files of their own.
+noinst_LTLIBRARIES += libtypes.la
+libtypes_la_SOURCES = idl/runtime.c idl/runtime.h libxl/json.c libxl/json.h
+nodist_libtypes_la_SOURCES = libxl/_libxl_snapshot_types.c
+libtypes_la_LIBADD = $(YAJL_LIBS) $(XEN_LIBS)
+
+# The library's parts, for the tests that look inside.
+noinst_LTLIBRARIES += libsnapshotparts.la
+libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
+	libxl/disk_ops.c libxl/disk_ops.h \
+	libxl/disk_set.c \
+	libxl/disk_snapshot.c \
+	libxl/domain_facts.c libxl/domain_facts.h \
+	libxl/domain_monitor.c libxl/domain_monitor.h \
+	libxl/domain_snapshot.c \
+	libxl/internal.c libxl/internal.h \
+	libxl/memory.c libxl/memory.h \
+	libxl/memory_stage.c libxl/memory_stage.h \
+	libxl/pause_clock.c libxl/pause_clock.h \
+	libxl/plan.c libxl/plan.h \
+	libxl/snapshot_ctx.c
+libsnapshotparts_la_LIBADD = libtypes.la
+
+lib_LTLIBRARIES += libxlsnapshot.la
+libxlsnapshot_la_SOURCES =
+libxlsnapshot_la_LIBADD = libsnapshotparts.la $(XEN_LIBS) $(YAJL_LIBS)
+libxlsnapshot_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -no-undefined \
+	-Wl,--version-script=$(srcdir)/libxl/libxlsnapshot.map
+EXTRA_libxlsnapshot_la_DEPENDENCIES = libxl/libxlsnapshot.map
+EXTRA_DIST += libxl/libxlsnapshot.map
+
+include_HEADERS += libxl/libxl_snapshot.h
+nodist_include_HEADERS += libxl/_libxl_snapshot_types.h
+pkgconfigdir = $(libdir)/pkgconfig
+pkgconfig_DATA = libxl/xlsnapshot.pc

@@ -165,7 +165,7 @@ int disk_set_flush(struct disk_set *set, libxl_snapshot_diag *diag)
 int disk_set_wait_unused(struct disk_set *set, uint32_t except_domid,
                          int timeout_ms, libxl_snapshot_diag *diag)
 {
-    struct image_users_params params = { .lg = set->sctx->lg };
+    struct image_users_params params = { NULL, NULL };
     deadline by = deadline_after(timeout_ms);
     struct image_inode inode;
     struct diag d = { "" };

@@ -46,7 +46,7 @@ extern "C" {
 /* Internal snapshots of qcow2 disks, with or without the domain's memory. */
 #define LIBXL_HAVE_DOMAIN_SNAPSHOT 1
 
-#define LIBXL_SNAPSHOT_NO_DOMAIN INVALID_DOMID
+#define LIBXL_SNAPSHOT_NO_DOMAIN ((uint32_t)INVALID_DOMID)
 
 typedef struct libxl_snapshot_ctx libxl_snapshot_ctx;
 

@@ -113,7 +113,7 @@ static bool fill_chunk(struct memory_stage *s, struct chunk *c)
 
 static void throw_away_rest(struct memory_stage *s)
 {
-    char buf[65536];
+    char buf[8192];
     ssize_t r;
 
     do

@@ -23,7 +23,7 @@ libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
 	libxl/pause_clock.c libxl/pause_clock.h \
 	libxl/plan.c libxl/plan.h \
 	libxl/snapshot_ctx.c
-libsnapshotparts_la_LIBADD = libtypes.la
+libsnapshotparts_la_LIBADD = libtypes.la $(XEN_LIBS)
 
 lib_LTLIBRARIES += libxlsnapshot.la
 libxlsnapshot_la_SOURCES =

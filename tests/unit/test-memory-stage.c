@@ -71,7 +71,7 @@ static int feed(int fd, uint64_t total, size_t piece)
 
 static void check_file(int fd, uint64_t total)
 {
-    unsigned char got[65536], want[65536];
+    static unsigned char got[65536], want[65536];
     uint64_t done;
     ssize_t r;
 

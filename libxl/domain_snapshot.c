@@ -9,10 +9,12 @@
  */
 #include "config.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <libxl_utils.h>
+#include <xentoollog.h>
 
 #include "libxl/disk_ops.h"
 #include "libxl/memory.h"
@@ -30,6 +32,7 @@ struct run {
     struct memory_capture memory;
     libxl_domain_snapshot_result result;
 
+    uint64_t began_at;
     bool paused;                /* the guest is ours to unpause */
     uint64_t paused_at;
     bool disks_touched;         /* they may have the snapshot */
@@ -38,6 +41,7 @@ struct run {
 static void run_init(struct run *run)
 {
     memset(run, 0, sizeof(*run));
+    run->began_at = xls_now_us();
     disk_set_init(&run->disks);
     libxl_snapshot_plan_init(&run->plan);
     domain_monitor_init(&run->monitor);
@@ -56,6 +60,9 @@ static void run_dispose(struct run *run)
 
 static void stage(struct run *run, const char *name)
 {
+    xls_log(run->sctx, XTL_DEBUG, "domain %u: %s, %" PRIu64 " ms after the"
+            " beginning", run->disks.domain.domid, name,
+            (xls_now_us() - run->began_at) / 1000);
     if (run->callbacks && run->callbacks->stage)
         run->callbacks->stage(run->callbacks->user, name);
 }
@@ -139,6 +146,7 @@ static int do_disks(struct run *run)
     int rc;
 
     if (!run->monitor.session) {
+        stage(run, "session");
         rc = domain_monitor_open(&run->monitor, run->sctx, &run->disks.domain,
                                  run->diag);
         if (rc) return rc;
@@ -156,6 +164,7 @@ static int do_unpause(struct run *run)
     int rc;
 
     if (!run->paused) return 0;
+    stage(run, "unpause");
     rc = libxl_domain_unpause(run->sctx->ctx, run->disks.domain.domid, NULL);
     if (rc)
         return xls_diag(run->diag, rc, NULL, "the domain could not be"
@@ -170,6 +179,7 @@ static int do_resume(struct run *run)
 {
     int rc;
 
+    stage(run, "resume");
     rc = memory_release(&run->memory, run->diag);
     if (rc) return rc;
     run->result.pause_us = run->memory.pause_us;
@@ -225,8 +235,8 @@ static int complete(struct run *run)
     libxl_disk_snapshot *list = NULL;
     int rc;
 
+    stage(run, "complete");
     if (run->args->memory) {
-        stage(run, "memory");
         rc = memory_finish(&run->memory, &result->memory_bytes, run->diag);
         if (rc) return rc;
     }

@@ -10,6 +10,8 @@
 /* How long a domain may take to disappear, and a lock to become free. */
 #define MANAGE_GONE_TIMEOUT_MS 30000
 #define MANAGE_LOCK_TIMEOUT_MS 2000
+/* A recovery waits for one that is under way: it may have to restore memory. */
+#define MANAGE_RECOVER_WAIT_MS 120000
 
 struct manage {
     libxl_ctx *ctx;             /* NULL: not on Xen, only files can be read */

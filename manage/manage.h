@@ -55,6 +55,12 @@ struct manage_application {
      * NULL; may be called from another thread. */
     void (*progress)(void *user, uint64_t bytes, uint64_t estimate);
     /*
+     * From here until the operation returns, the domain would be left half
+     * way if this process were killed: whoever outlives it should call
+     * manage_recover. May be NULL.
+     */
+    void (*guard)(void *user, const char *domain);
+    /*
      * Bring a domain up, PAUSED, and see to it that its end is watched
      * (on_reboot and so on). From a memory image in xl's format (which holds
      * the configuration), or by booting a configuration, the JSON of a

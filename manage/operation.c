@@ -90,12 +90,12 @@ static int find_and_open(struct operation *op, struct manage *m,
                        op->domain);
 }
 
-static int lock(struct operation *op, const char *verb)
+static int lock(struct operation *op, const char *verb, int wait_ms)
 {
     struct chain_error why;
     int rc;
 
-    rc = chain_store_lock(op->store, verb, MANAGE_LOCK_TIMEOUT_MS, &why);
+    rc = chain_store_lock(op->store, verb, wait_ms, &why);
     return rc ? manage_fail_chain(op->err, &why) : 0;
 }
 
@@ -106,7 +106,7 @@ int operation_begin(struct operation *op, struct manage *m, const char *verb,
     int rc;
 
     rc = find_and_open(op, m, domain, must_exist, err);
-    if (!rc && !dry_run) rc = lock(op, verb);
+    if (!rc && !dry_run) rc = lock(op, verb, MANAGE_LOCK_TIMEOUT_MS);
     if (!rc) rc = load(op);
     if (rc) return rc;
     if (op->chain.damaged)
@@ -127,7 +127,7 @@ int operation_begin_recovery(struct operation *op, struct manage *m,
     int rc;
 
     rc = find_and_open(op, m, domain, true, err);
-    if (!rc) rc = lock(op, "snapshot-recover");
+    if (!rc) rc = lock(op, "snapshot-recover", MANAGE_RECOVER_WAIT_MS);
     if (!rc) rc = load(op);
     return rc;
 }
@@ -150,6 +150,8 @@ int operation_journal(struct operation *op, chain_step step)
 
     op->journal.version = CHAIN_VERSION;
     op->journal.step = step;
+    if (!op->journaled && op->m->app.guard)
+        op->m->app.guard(op->m->app.user, op->domain);
     /* A write that is reported as failed may have come through. */
     op->journaled = true;
     rc = chain_store_journal_write(op->store, &op->journal, &why);

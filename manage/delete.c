@@ -120,11 +120,8 @@ static int write_intent(struct operation *op, const struct targets *targets)
     journal->verb = CHAIN_VERB_DELETE;
     journal->running = op->running;
     journal->domid = op->running ? op->domid : 0;
-    journal->domain_uuid = strdup(op->chain.tree.domain_uuid
-                                  ? op->chain.tree.domain_uuid : "");
     journal->snapshots = calloc(targets->num, sizeof(*journal->snapshots));
-    if (!journal->domain_uuid || !journal->snapshots)
-        return manage_fail_nomem(op->err);
+    if (!journal->snapshots) return manage_fail_nomem(op->err);
     for (i = 0; i < targets->num; i++) {
         s = chain_model_by_serial(&op->chain, targets->serials[i]);
         chain_snapshot_init(&journal->snapshots[i]);

@@ -200,10 +200,14 @@ int roll_back(struct operation *op)
 
     if (err) first = *err;
     op->err = &second;
-    /* What is on the disk counts, not what we wanted to write. */
+    /* What is on the disk counts, not what we wanted to write; and taking the
+     * lock anew makes sure that what is read then really is on the disk. */
     chain_model_dispose(&op->chain);
     chain_model_init(&op->chain);
-    rc = chain_store_load(op->store, &op->chain, &why);
+    chain_store_unlock(op->store);
+    rc = chain_store_lock(op->store, "snapshot-recover",
+                          MANAGE_RECOVER_WAIT_MS, &why);
+    if (!rc) rc = chain_store_load(op->store, &op->chain, &why);
     if (rc)
         manage_fail_chain(op->err, &why);
     else if (gone)

@@ -11,6 +11,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "libxl/json.h"
+#include "libxl/json_memory.h"
 
 struct xjson {
     xjson_type type;
@@ -23,6 +24,54 @@ struct xjson {
     struct xjson *parent, *first, *last, *next;
 };
 
+/* ---- text ---- */
+
+/*
+ * The bytes of the UTF-8 character at s, or 0 when there is none within len
+ * bytes. The library lets overlong forms and surrogates pass.
+ */
+static size_t utf8_length(const unsigned char *s, size_t len)
+{
+    size_t n = *s < 0x80 ? 1 : *s >= 0xc2 && *s < 0xe0 ? 2
+             : (*s & 0xf0) == 0xe0 ? 3 : *s >= 0xf0 && *s < 0xf5 ? 4 : 0;
+    size_t i;
+
+    if (!n || n > len) return 0;
+    for (i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80) return 0;
+    if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] >= 0xa0) ||
+        (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] >= 0x90))
+        return 0;
+    return n;
+}
+
+static bool is_utf8(const unsigned char *s, size_t len)
+{
+    size_t n;
+
+    for (; len; s += n, len -= n) {
+        n = utf8_length(s, len);
+        if (!n) return false;
+    }
+    return true;
+}
+
+/* A message quotes hostile text, and was perhaps cut within a character: keep
+ * it one line of UTF-8. */
+static void tidy_message(char *text)
+{
+    unsigned char *s = (unsigned char *)text;
+    size_t len = strlen(text), n;
+
+    for (; len; s += n, len -= n) {
+        n = utf8_length(s, len);
+        if (!n || *s < 0x20 || *s == 0x7f) {
+            *s = '?';
+            n = 1;
+        }
+    }
+}
+
 /* ---- errors ---- */
 
 void xjson_error_set(struct xjson_error *err, const char *fmt, ...)
@@ -31,20 +80,31 @@ void xjson_error_set(struct xjson_error *err, const char *fmt, ...)
 
     if (!err) return;
     va_start(ap, fmt);
-    vsnprintf(err->text, sizeof(err->text), fmt, ap);
+    if (vsnprintf(err->text, sizeof(err->text), fmt, ap) < 0) err->text[0] = 0;
     va_end(ap);
+    tidy_message(err->text);
 }
 
+/* A place is one word with a colon after it. */
+static bool has_place(const char *text)
+{
+    size_t len = strcspn(text, " '");
+
+    return len && text[len - 1] == ':';
+}
+
+/* "a" + "[3]: x" is "a[3]: x", "a" + "b: x" is "a.b: x" */
 static void error_prefix(struct xjson_error *err, const char *prefix)
 {
     char old[sizeof(err->text)];
-    /* "a" + "[3]: x" is "a[3]: x", "a" + "b: x" is "a.b: x" */
-    const char *dot;
+    const char *joint;
 
     memcpy(old, err->text, sizeof(old));
-    dot = old[0] == '[' ? "" : strchr(old, ':') ? "." : ": ";
-    if (snprintf(err->text, sizeof(err->text), "%s%s%s", prefix, dot, old) < 0)
+    joint = !has_place(old) ? ": " : old[0] == '[' ? "" : ".";
+    if (snprintf(err->text, sizeof(err->text), "%s%s%s", prefix, joint,
+                 old) < 0)
         err->text[0] = 0;
+    tidy_message(err->text);
 }
 
 void xjson_error_within_member(struct xjson_error *err, const char *member)
@@ -71,6 +131,7 @@ struct reader {
     unsigned int values;
     int rc;
     struct xjson_error *err;
+    struct json_memory memory;
 };
 
 static int reader_fail(struct reader *rd, int rc, const char *what)
@@ -86,6 +147,10 @@ static char *copy_text(struct reader *rd, const unsigned char *s, size_t len)
 
     if (memchr(s, 0, len)) {
         reader_fail(rd, ERROR_INVAL, "a string contains a NUL");
+        return NULL;
+    }
+    if (!is_utf8(s, len)) {
+        reader_fail(rd, ERROR_INVAL, "a string is not UTF-8");
         return NULL;
     }
     copy = malloc(len + 1);
@@ -256,45 +321,84 @@ static const yajl_callbacks callbacks = {
     .yajl_end_array = on_close,
 };
 
+/* The code unit of an escape (\uXXXX) at s, or -1. */
+static long escaped_unit(const char *s, const char *end)
+{
+    long unit = 0;
+    int i;
+
+    if (end - s < 6 || s[0] != '\\' || s[1] != 'u') return -1;
+    for (i = 2; i < 6; i++) {
+        static const char digits[] = "0123456789abcdef";
+        const char *d = s[i] ? strchr(digits, s[i] | 0x20) : NULL;
+
+        if (!d) return -1;
+        unit = unit << 4 | (d - digits);
+    }
+    return unit;
+}
+
+/* The library reads half a surrogate pair as a question mark. */
+static bool has_lone_surrogate(const char *s, const char *end)
+{
+    long unit, low;
+
+    while ((s = memchr(s, '\\', (size_t)(end - s)))) {
+        unit = escaped_unit(s, end);
+        if (unit < 0) {
+            s += end - s < 2 ? 1 : 2;
+            continue;
+        }
+        s += 6;
+        if (unit < 0xd800 || unit > 0xdfff) continue;
+        low = escaped_unit(s, end);
+        if (unit > 0xdbff || low < 0xdc00 || low > 0xdfff) return true;
+        s += 6;
+    }
+    return false;
+}
+
+/* Its own frame, with nothing in it that changes: it may be jumped back to. */
+static void run_reader(struct reader *rd, const char *text, size_t len)
+{
+    yajl_alloc_funcs funcs = json_memory_funcs(&rd->memory);
+    yajl_handle h;
+    yajl_status status;
+
+    if (setjmp(rd->memory.nomem)) {
+        reader_fail(rd, ERROR_NOMEM, "out of memory");
+        return;
+    }
+    h = yajl_alloc(&callbacks, &funcs, rd);
+    status = yajl_parse(h, (const unsigned char *)text, len);
+    if (status == yajl_status_ok) status = yajl_complete_parse(h);
+    if (rd->rc || (status == yajl_status_ok && rd->root)) return;
+    rd->rc = ERROR_INVAL;
+    xjson_error_set(rd->err, "not JSON, or cut short, at byte %zu of %zu",
+                    yajl_get_bytes_consumed(h), len);
+}
+
 int xjson_parse(const char *text, size_t len, xjson **value_r,
                 struct xjson_error *err)
 {
     struct reader rd = { .err = err };
-    yajl_handle h = NULL;
-    yajl_status status;
-    int rc;
 
     if (len > XJSON_MAX_BYTES) {
         xjson_error_set(err, "longer than %u bytes", XJSON_MAX_BYTES);
         return ERROR_INVAL;
     }
-
-    h = yajl_alloc(&callbacks, NULL, &rd);
-    if (!h) {
-        xjson_error_set(err, "out of memory");
-        rc = ERROR_NOMEM;
-        goto out;
+    if (has_lone_surrogate(text, text + len)) {
+        xjson_error_set(err, "half of a surrogate pair");
+        return ERROR_INVAL;
     }
-    status = yajl_parse(h, (const unsigned char *)text, len);
-    if (status == yajl_status_ok) status = yajl_complete_parse(h);
-    if (status == yajl_status_ok && rd.root) {
-        *value_r = rd.root;
-        rd.root = NULL;
-        rc = 0;
-        goto out;
-    }
-    rc = rd.rc;
-    if (!rc) {
-        xjson_error_set(err, "not JSON, or cut short, at byte %zu of %zu",
-                        yajl_get_bytes_consumed(h), len);
-        rc = ERROR_INVAL;
-    }
-
-out:
-    if (h) yajl_free(h);
+    run_reader(&rd, text, len);
+    json_memory_free(&rd.memory);
     free(rd.name);
-    xjson_free(rd.root);
-    return rc;
+    if (rd.rc)
+        xjson_free(rd.root);
+    else
+        *value_r = rd.root;
+    return rd.rc;
 }
 
 /* By the parent links, not by recursion. */
@@ -422,19 +526,21 @@ struct xjson_writer {
     yajl_gen gen;
     unsigned int depth;
     int rc;
+    struct json_memory memory;
 };
 
 int xjson_writer_alloc(bool indent, xjson_writer **writer_r)
 {
     xjson_writer *w = calloc(1, sizeof(*w));
+    yajl_alloc_funcs funcs;
 
     if (!w) return ERROR_NOMEM;
-    w->gen = yajl_gen_alloc(NULL);
-    if (!w->gen) {
-        free(w);
+    if (setjmp(w->memory.nomem)) {
+        xjson_writer_free(w);
         return ERROR_NOMEM;
     }
-    yajl_gen_config(w->gen, yajl_gen_validate_utf8, 1);
+    funcs = json_memory_funcs(&w->memory);
+    w->gen = yajl_gen_alloc(&funcs);
     yajl_gen_config(w->gen, yajl_gen_beautify, (int)indent);
     yajl_gen_config(w->gen, yajl_gen_indent_string, "  ");
     *writer_r = w;
@@ -444,32 +550,50 @@ int xjson_writer_alloc(bool indent, xjson_writer **writer_r)
 void xjson_writer_free(xjson_writer *w)
 {
     if (!w) return;
-    yajl_gen_free(w->gen);
+    json_memory_free(&w->memory);
     free(w);
 }
 
-static int written(xjson_writer *w, yajl_gen_status status)
+enum token {
+    NOTHING, BOOL, NUMBER, STRING,
+    OBJECT, OBJECT_END, ARRAY, ARRAY_END,
+};
+
+static yajl_gen_status write_token(xjson_writer *w, enum token token,
+                                   const char *text, size_t len)
 {
-    if (!w->rc && status != yajl_gen_status_ok &&
-        status != yajl_gen_generation_complete)
+    switch (token) {
+    case NOTHING: return yajl_gen_null(w->gen);
+    case BOOL: return yajl_gen_bool(w->gen, *text == 't');
+    case NUMBER: return yajl_gen_number(w->gen, text, len);
+    case STRING:
+        return yajl_gen_string(w->gen, (const unsigned char *)text, len);
+    case OBJECT: w->depth++; return yajl_gen_map_open(w->gen);
+    case OBJECT_END: w->depth--; return yajl_gen_map_close(w->gen);
+    case ARRAY: w->depth++; return yajl_gen_array_open(w->gen);
+    case ARRAY_END: w->depth--; return yajl_gen_array_close(w->gen);
+    }
+    return yajl_gen_in_error_state;
+}
+
+/* Anything but ok is a misuse, even "complete": a second value was written. */
+static int emit(xjson_writer *w, enum token token, const char *text)
+{
+    if (w->rc) return w->rc;
+    if (setjmp(w->memory.nomem)) return w->rc = ERROR_NOMEM;
+    if (write_token(w, token, text, text ? strlen(text) : 0))
         w->rc = ERROR_INVAL;
     return w->rc;
 }
 
 int xjson_write_null(xjson_writer *w)
 {
-    return w->rc ? w->rc : written(w, yajl_gen_null(w->gen));
+    return emit(w, NOTHING, NULL);
 }
 
 int xjson_write_bool(xjson_writer *w, bool b)
 {
-    return w->rc ? w->rc : written(w, yajl_gen_bool(w->gen, b));
-}
-
-static int write_number(xjson_writer *w, const char *text)
-{
-    if (w->rc) return w->rc;
-    return written(w, yajl_gen_number(w->gen, text, strlen(text)));
+    return emit(w, BOOL, b ? "true" : "false");
 }
 
 int xjson_write_int(xjson_writer *w, int64_t n)
@@ -477,7 +601,7 @@ int xjson_write_int(xjson_writer *w, int64_t n)
     char text[32];
 
     snprintf(text, sizeof(text), "%" PRId64, n);
-    return write_number(w, text);
+    return emit(w, NUMBER, text);
 }
 
 int xjson_write_uint(xjson_writer *w, uint64_t n)
@@ -485,15 +609,15 @@ int xjson_write_uint(xjson_writer *w, uint64_t n)
     char text[32];
 
     snprintf(text, sizeof(text), "%" PRIu64, n);
-    return write_number(w, text);
+    return emit(w, NUMBER, text);
 }
 
 int xjson_write_string(xjson_writer *w, const char *s)
 {
     if (!s) return xjson_write_null(w);
-    if (w->rc) return w->rc;
-    return written(w, yajl_gen_string(w->gen, (const unsigned char *)s,
-                                      strlen(s)));
+    if (!w->rc && !is_utf8((const unsigned char *)s, strlen(s)))
+        w->rc = ERROR_INVAL;
+    return emit(w, STRING, s);
 }
 
 int xjson_write_name(xjson_writer *w, const char *name)
@@ -501,36 +625,24 @@ int xjson_write_name(xjson_writer *w, const char *name)
     return xjson_write_string(w, name);
 }
 
-static int opened(xjson_writer *w, yajl_gen_status status)
-{
-    if (!w->rc) w->depth++;
-    return written(w, status);
-}
-
-static int closed(xjson_writer *w, yajl_gen_status status)
-{
-    if (!w->rc) w->depth--;
-    return written(w, status);
-}
-
 int xjson_write_object(xjson_writer *w)
 {
-    return w->rc ? w->rc : opened(w, yajl_gen_map_open(w->gen));
+    return emit(w, OBJECT, NULL);
 }
 
 int xjson_write_object_end(xjson_writer *w)
 {
-    return w->rc ? w->rc : closed(w, yajl_gen_map_close(w->gen));
+    return emit(w, OBJECT_END, NULL);
 }
 
 int xjson_write_array(xjson_writer *w)
 {
-    return w->rc ? w->rc : opened(w, yajl_gen_array_open(w->gen));
+    return emit(w, ARRAY, NULL);
 }
 
 int xjson_write_array_end(xjson_writer *w)
 {
-    return w->rc ? w->rc : closed(w, yajl_gen_array_close(w->gen));
+    return emit(w, ARRAY_END, NULL);
 }
 
 int xjson_write_value(xjson_writer *w, const xjson *value)
@@ -541,7 +653,7 @@ int xjson_write_value(xjson_writer *w, const xjson *value)
     case XJSON_NULL: return xjson_write_null(w);
     case XJSON_BOOL: return xjson_write_bool(w, value->boolean);
     case XJSON_INTEGER:
-    case XJSON_REAL: return write_number(w, value->text);
+    case XJSON_REAL: return emit(w, NUMBER, value->text);
     case XJSON_STRING: return xjson_write_string(w, value->text);
     case XJSON_ARRAY:
         xjson_write_array(w);

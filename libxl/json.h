@@ -27,7 +27,7 @@
  * Every function that takes one accepts NULL.
  */
 struct xjson_error {
-    char text[256];
+    char text[256];         /* one line of UTF-8 */
 };
 
 void xjson_error_set(struct xjson_error *err, const char *fmt, ...)

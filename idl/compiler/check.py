@@ -51,7 +51,8 @@ class Checker:
 
     def check_type(self, ty):
         getattr(self, 'check_' + ty.kind, lambda t: None)(ty)
-        if (ty.json_gen_fn is None) != (ty.json_parse_fn is None):
+        if ty.kind != 'number' and \
+           (ty.json_gen_fn is None) != (ty.json_parse_fn is None):
             self.fault(ty.line, '%s needs both json_gen_fn and json_parse_fn, '
                        'or neither' % ty.describe)
 
@@ -75,7 +76,8 @@ class Checker:
 
     def check_struct(self, ty):
         self.check_members(ty)
-        self.check_deprecations(ty)
+        # The outermost struct moves the fields of the unnamed ones in it.
+        if ty.typename: self.check_deprecations(ty)
 
     def check_union(self, ty):
         self.check_members(ty)
@@ -188,12 +190,9 @@ class Checker:
     def check_deprecation(self, ty, path, f):
         new = find_field(ty, f.deprecated_by)
         if new is None:
-            # A nested struct's fields are moved by the struct around it, so
-            # only the outermost can tell.
-            if ty.typename:
-                self.fault(f.line, "field '%s' is deprecated_by '%s', which is "
-                           "not a field of %s"
-                           % (f.name, f.deprecated_by, ty.describe))
+            self.fault(f.line, "field '%s' is deprecated_by '%s', which is "
+                       "not a field of %s"
+                       % (f.name, f.deprecated_by, ty.describe))
         elif new is f:
             self.fault(f.line, "field '%s' is deprecated by itself" % f.name)
         elif new.type is not f.type:

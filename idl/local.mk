@@ -12,6 +12,8 @@ idlc_files = \
 	idl/compiler/emit_json.py \
 	idl/compiler/emit_life.py \
 	idl/compiler/emit_source.py \
+	idl/compiler/emit_stub.py \
+	idl/compiler/emit_test.py \
 	idl/compiler/emit_types.py \
 	idl/compiler/errors.py \
 	idl/compiler/keywords.py \

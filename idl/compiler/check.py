@@ -4,9 +4,13 @@ Refuse what would make wrong C: clashing names, dangling references, members
 that nobody could free, keys without an end.
 """
 
+import re
+
 from . import model
+from .emit_types import public_prototypes
 from .keywords import IDENTIFIER
-from .names import is_reserved
+from .names import helper_path, is_reserved
+from .walk import inline, parts
 
 INT_MIN, INT_MAX = -2 ** 31, 2 ** 31 - 1
 
@@ -34,8 +38,12 @@ class Checker:
             if isinstance(ty, model.Number): continue
             self.claim(seen, ty.line, ty.typename, 'type')
         for ty in self.schema.of('enum'):
-            for v in ty.values:
+            for v in first_of_each_name(ty.values):
                 self.claim(seen, v.line, v.cname, 'value')
+        for ty in self.schema.ours:
+            for prototype in public_prototypes(ty):
+                name = re.search(r'(\w+)\(', prototype).group(1)
+                self.claim(seen, ty.line, name, 'function')
 
     def claim(self, seen, line, name, what):
         if is_reserved(name) or not IDENTIFIER.match(name):
@@ -51,6 +59,10 @@ class Checker:
 
     def check_type(self, ty):
         getattr(self, 'check_' + ty.kind, lambda t: None)(ty)
+        if isinstance(ty, model.Aggregate) and ty.typename and \
+           ty.passby != model.PASS_BY_REFERENCE:
+            self.fault(ty.line, '%s can only be passed by reference'
+                       % ty.describe)
         if ty.kind != 'number' and \
            (ty.json_gen_fn is None) != (ty.json_parse_fn is None):
             self.fault(ty.line, '%s needs both json_gen_fn and json_parse_fn, '
@@ -64,10 +76,7 @@ class Checker:
             if not INT_MIN <= v.number <= INT_MAX:
                 self.fault(v.line, "value '%s' does not fit an int"
                            % v.valuename)
-            if not IDENTIFIER.match('x' + v.valuename):
-                self.fault(v.line, "'%s' cannot be the name of a value"
-                           % v.valuename)
-            elif v.valuename in names:
+            if v.valuename in names:
                 self.fault(v.line, "duplicate value name '%s'" % v.valuename)
             if v.number in numbers:
                 self.fault(v.line, "duplicate value %d: '%s' has it"
@@ -77,7 +86,17 @@ class Checker:
     def check_struct(self, ty):
         self.check_members(ty)
         # The outermost struct moves the fields of the unnamed ones in it.
-        if ty.typename: self.check_deprecations(ty)
+        if not ty.typename: return
+        self.check_deprecations(ty)
+        self.check_copies(ty)
+        paths = {}
+        for path, _ in parts(ty):
+            name = helper_path(path)
+            if name in paths:
+                self.fault(ty.line, "'%s' and '%s' of %s would have functions "
+                           "of the same name" % ('.'.join(paths[name]),
+                                                 '.'.join(path), ty.describe))
+            paths[name] = path
 
     def check_union(self, ty):
         self.check_members(ty)
@@ -150,6 +169,17 @@ class Checker:
                 self.fault(ty.line, "%s has no dispose_fn, but field '%s' "
                            "must be freed" % (ty.describe, f.name))
 
+    def check_copies(self, outer):
+        if not (outer.copy_fn and outer.auto_copy): return
+        for _, f in walk_fields(outer):
+            ty = f.type.elem if f.type.kind == 'array' else f.type
+            if f.const or ty.private or ty.copy_fn is not None or \
+               ty.kind not in ('opaque', 'struct', 'union') or inline(ty):
+                continue
+            if ty.needs_dispose():
+                self.fault(f.line, "field '%s' owns memory, but its type %s "
+                           "has no copy_fn" % (f.name, ty.describe))
+
     def check_member_name(self, f):
         if not IDENTIFIER.match(f.name) or is_reserved(f.name):
             self.fault(f.line, "'%s' cannot be the C name of a field"
@@ -202,6 +232,13 @@ class Checker:
                 f.type.kind == 'opaque' and not f.type.check_default_fn:
             self.fault(f.line, "field '%s' cannot be deprecated: its type has "
                        "no check_default_fn" % f.name)
+
+
+def first_of_each_name(values):
+    """The others are complained about by name."""
+    seen = {}
+    for v in values: seen.setdefault(v.valuename, v)
+    return seen.values()
 
 
 def member_names(f):

@@ -26,6 +26,9 @@ HEAD = r'''
 static bool fail_allocs;
 #endif
 
+/* not every schema has strings, numbers and structs */
+#define USUALLY_USED __attribute__((unused))
+
 static uint64_t rng_state;
 static int failures;
 
@@ -48,6 +51,7 @@ static uint64_t rnd(void)
     return z ^ (z >> 31);
 }
 
+USUALLY_USED
 static uint64_t rnd_number(void)
 {
     switch (rnd() %% 6) {
@@ -60,6 +64,7 @@ static uint64_t rnd_number(void)
 }
 
 /* NULL, empty, or any mix of what needs escaping and what does not. */
+USUALLY_USED
 static char *rnd_string(void)
 {
     static const char *const pieces[] = {
@@ -76,6 +81,7 @@ static char *rnd_string(void)
 }
 
 /* One byte is changed, dropped or doubled. */
+USUALLY_USED
 static char *damaged(const char *text)
 {
     size_t len = strlen(text), at = rnd() %% (len ? len : 1);

@@ -76,6 +76,6 @@ def main(argv=None):
     try:
         for path, text in made: write_if_different(path, text)
     except OSError as e:
-        print('idlc.py: %s: %s' % (e.filename, e.strerror), file=sys.stderr)
+        print('idlc.py: %s: %s' % (path, e.strerror), file=sys.stderr)
         return 1
     return 0

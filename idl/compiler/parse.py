@@ -299,8 +299,8 @@ class Reader:
                                 self.hidden)
 
     def make_Array(self, node):
-        elem, lenvar = self.arguments(node, 1, 2) + [None] * (
-            len(node.args) == 1)
+        args = self.arguments(node, 1, 2)
+        elem, lenvar = args if len(args) == 2 else (args[0], None)
         self.want_type(node.lineno, elem, "an Array's element")
         if type(lenvar) is not str or not IDENTIFIER.match(lenvar):
             raise IdlError(node.lineno, "an Array needs the name of its "
@@ -340,7 +340,7 @@ def called(node):
 
 
 # Python 3.7 has a class per kind of literal, later ones have only Constant.
-LITERALS = ('Constant', 'Str', 'Num', 'NameConstant')
+LITERALS = ('Constant', 'Str', 'Bytes', 'Num', 'NameConstant')
 
 
 def is_literal(node):
@@ -348,7 +348,8 @@ def is_literal(node):
 
 
 def literal(node):
-    value = getattr(node, 'value', getattr(node, 's', getattr(node, 'n', None)))
+    value = next(getattr(node, a) for a in ('value', 's', 'n')
+                 if hasattr(node, a))
     if value is None or type(value) in (bool, int, str): return value
     raise IdlError(node.lineno, 'only strings, whole numbers, True, False and '
                                 'None may be written here')
@@ -371,5 +372,6 @@ SPOKEN = {
 
 
 def spoken(node):
+    if is_literal(node): return 'a value alone'
     name = type(node).__name__
     return SPOKEN.get(name, name)

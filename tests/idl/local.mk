@@ -4,7 +4,7 @@ idl_runtime_sources = idl/runtime.c idl/runtime.h \
 	libxl/json.c libxl/json.h libxl/json_memory.h
 
 # So that a chosen allocation fails (fail_alloc.h).
-FAIL_ALLOC_LDFLAGS = -Wl,--wrap=malloc -Wl,--wrap=calloc \
+fail_alloc_ldflags = -Wl,--wrap=malloc -Wl,--wrap=calloc \
 	-Wl,--wrap=realloc -Wl,--wrap=strdup
 fail_alloc_sources = tests/idl/fail_alloc.c tests/idl/fail_alloc.h
 
@@ -39,7 +39,7 @@ TESTS += tests/idl/libxl_snapshot_types_random \
 	tests/idl/chain_types_random tests/idl/constructs_random
 
 random_cppflags = $(AM_CPPFLAGS) -DXLS_TESTIDL_FAIL_ALLOC
-random_ldflags = $(AM_LDFLAGS) $(FAIL_ALLOC_LDFLAGS)
+random_ldflags = $(AM_LDFLAGS) $(fail_alloc_ldflags)
 random_ldadd = $(YAJL_LIBS) $(XEN_LIBS)
 
 nodist_tests_idl_libxl_snapshot_types_random_SOURCES = \
@@ -99,4 +99,4 @@ endif
 
 # The language itself: schemas to accept and to refuse, and what is made.
 TESTS += tests/idl/schemas.py
-EXTRA_DIST += tests/idl/schemas.py $(idl_schemas)
+EXTRA_DIST += tests/idl/schemas.py tests/idl/ok tests/idl/bad

@@ -7,6 +7,6 @@ tests_unit_json_SOURCES = tests/unit/json.c \
 	libxl/json.c libxl/json.h libxl/json_memory.h \
 	tests/idl/fail_alloc.c tests/idl/fail_alloc.h
 tests_unit_json_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_json_LDFLAGS = $(AM_LDFLAGS) $(FAIL_ALLOC_LDFLAGS)
+tests_unit_json_LDFLAGS = $(AM_LDFLAGS) $(fail_alloc_ldflags)
 tests_unit_json_LDADD = $(CMOCKA_LIBS) $(YAJL_LIBS)
 endif

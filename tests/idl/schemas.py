@@ -185,6 +185,27 @@ class Good(Case):
         self.make(schema, name, '--stub-builtins', stub + '/libxl.h')
         self.compile_all(name, '-I' + self.path(stub))
 
+    def refused_by_c(self, schema, why):
+        self.make(self.write('x.idl', schema), 'x')
+        r = run(CC + ['-fsyntax-only', '-std=gnu11', '-I' + TOP,
+                      '-I' + self.dir, XEN_API, 'x.c'], self.dir)
+        self.assertNotEqual(r.returncode, 0)
+        self.assertIn(why, r.stderr)
+
+    def test_claims_about_foreign_types(self):
+        """What only the C compiler can know, it is asked."""
+        struct = 's = Struct("s", [("t", t)])\n'
+        self.refused_by_c('t = Number("long", signed = False)\n' + struct,
+                          'long is signed')
+        self.refused_by_c('t = Number("unsigned int", signed = True)\n'
+                          + struct, 'unsigned int is not signed')
+        self.refused_by_c('t = Enumeration("libxl_disk_format", '
+                          '[(1, "RAW")], value_namespace = "LIBXL_DISK_",'
+                          'declared_in = "libxl.h")\n' + struct, 'RAW')
+        self.refused_by_c('t = Enumeration("libxl_console_type", '
+                          '[(3, "PV")], declared_in = "libxl.h")\n'
+                          + struct, 'LIBXL_CONSOLE_TYPE_PV has changed')
+
     def test_lenient(self):
         schema = os.path.join(HERE, 'ok', 'tiny.idl')
         self.make(schema, 'tiny', '--lenient')

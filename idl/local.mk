@@ -9,6 +9,7 @@ idlc_files = \
 	idl/compiler/__init__.py \
 	idl/compiler/check.py \
 	idl/compiler/code.py \
+	idl/compiler/emit_enum.py \
 	idl/compiler/emit_json.py \
 	idl/compiler/emit_life.py \
 	idl/compiler/emit_source.py \
@@ -25,6 +26,7 @@ idlc_files = \
 	idl/compiler/walk.py
 
 EXTRA_DIST += $(idlc_files) idl/README.md idl/runtime.h \
+	libxl/json_memory.h \
 	libxl/libxl_snapshot_types.idl chain/chain_types.idl
 
 libxl_snapshot_types_files = \

@@ -37,12 +37,22 @@ def is_set(f, place):
         if f.default is None and ty.check_default_fn is None: return place
         if f.default == 'NULL': return place
         if f.default is not None:
-            return '%s != (%s)(%s)' % (place, ty.typename, f.default)
+            return '%s != %s' % (place, comparable(ty, f.default))
     if ty.check_default_fn:
         return '!%s(&%s)' % (ty.check_default_fn, place)
     if ty.passby == 'PASS_BY_REFERENCE': return None
     if f.default is not None: return '%s != %s' % (place, f.default)
     return place
+
+
+def comparable(ty, expression):
+    """The expression as a value of the type, so that no sign is compared."""
+    if re.match(r'^\d+$', expression) or \
+       ty.kind == 'bool' and expression in ('true', 'false') or \
+       ty.signed and re.match(r'^-\d+$', expression) or \
+       ty.kind == 'enum' and expression in [v.cname for v in ty.values]:
+        return expression
+    return '(%s)(%s)' % (ty.typename, expression)
 
 
 # ---- out ----
@@ -131,10 +141,15 @@ def gen_value(c, outer, ty, place, path):
 
 
 def gen_array(c, array, path):
+    body = Code()
+    gen_value(body, None, array.elem, member('p', path) + '[i]', path)
     c('xjson_write_array(w);')
-    c.open('for (i = 0; i < %s; i++) {' % member('p', len_path(path, array)))
-    gen_value(c, None, array.elem, member('p', path) + '[i]', path)
-    c.close()
+    braces = len(body.lines) > 1
+    c.open('for (i = 0; i < %s; i++)%s'
+           % (member('p', len_path(path, array)), ' {' * braces))
+    c.append(body)
+    c.depth -= 1
+    if braces: c('}')
     c('xjson_write_array_end(w);')
 
 
@@ -155,10 +170,15 @@ def gen_keyed(c, outer, f, path):
     c.label('default:')
     # The key is written as part of a variant's name alone, so a key without
     # a variant would be lost.
-    default = keyed.keyvar.default or '0'
-    c('if (%s != (%s)(%s)) return ERROR_INVAL;'
-      % (key, keyed.keyvar.type.typename, default))
-    c('break;')
+    initial = keyed.keyvar.default
+    if any(initial == v.value.cname or initial is None and not v.value.number
+           for v in keyed.fields):
+        c('return ERROR_INVAL;')
+    elif initial is None:
+        c('if (%s) return ERROR_INVAL;' % key, 'break;')
+    else:
+        c('if (%s != %s) return ERROR_INVAL;'
+          % (key, comparable(keyed.keyvar.type, initial)), 'break;')
     c.close()
 
 
@@ -367,42 +387,6 @@ def emit_foreign_helper(ty):
           'return rc ? rc : %s(v, p, err);' % ty.json_parse_fn)
         c.close()
         c()
-    return c
-
-
-# ---- enumerations ----
-
-def emit_enum(ty):
-    c = Code()
-    c('const char *%s_to_string(%s e)' % (ty.typename, ty.typename))
-    c.open('{')
-    c('switch (e) {')
-    for v in ty.values:
-        c('case %s: return %s;' % (v.cname, c_string(v.string)))
-    c('}', 'return NULL;')
-    c.close()
-    c()
-    c('int %s_from_string(const char *s, %s *e)' % (ty.typename, ty.typename))
-    c.open('{')
-    c.open('static const struct xidl_enum_value values[] = {')
-    for v in ty.values: c('{ %s, %s },' % (c_string(v.string), v.cname))
-    c('{ NULL, 0 }')
-    c.close('};')
-    c('int n, rc;', '',
-      'rc = xidl_enum_from_string(values, s, &n);',
-      'if (!rc) *e = (%s)n;' % ty.typename,
-      'return rc;')
-    c.close()
-    c()
-    if ty.json_gen_fn and ty.auto_json:
-        c(gen_head(ty))
-        c.open('{')
-        c('return xidl_write_enum(w, %s_to_string(*p));' % ty.typename)
-        c.close()
-        c()
-    if ty.json_parse_fn and ty.auto_json: emit_enum_parse(c, ty, parse_head(ty))
-    if ty.json_gen_fn: emit_to_json(c, ty)
-    if ty.json_parse_fn: emit_from_json(c, ty)
     return c
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The .c file: everything that the headers declare."""
 
-from . import emit_json, emit_life
+from . import emit_enum, emit_json, emit_life
 from .code import Code, banner
 
 
@@ -21,7 +21,7 @@ def source(schema, options):
     c()
     for ty in schema.ours:
         if ty.kind == 'enum':
-            c.append(emit_json.emit_enum(ty))
+            c.append(emit_enum.emit_enum(ty))
         else:
             c.append(emit_life.emit_life(ty))
             c.append(emit_json.emit_json(ty, options.lenient))

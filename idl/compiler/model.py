@@ -32,6 +32,7 @@ class Type:
     """What all kinds have in common. `kw` holds the checked keywords."""
 
     kind = None
+    signed = False
     default_passby = PASS_BY_VALUE
 
     def __init__(self, line, rawname, kw, namespace=None, hidden=False):

@@ -289,7 +289,11 @@ class Reader:
             if entry[1] is not None:
                 self.want_type(line, entry[1],
                                "the type of variant '%s'" % entry[0])
-            fields.append(model.Field(line, entry[0], entry[1]))
+            ty = entry[1]
+            if isinstance(ty, model.Struct) and not ty.typename and \
+               not ty.fields:
+                ty = None       # old schemas wrote Struct(None, []) for it
+            fields.append(model.Field(line, entry[0], ty))
             fields[-1].value = key.lookup(entry[0])
         kw = self.keywords(node)
         keyvar = model.Field(node.lineno, keyname, key,

@@ -164,14 +164,12 @@ int tiny_item_gen_json(xjson_writer *w, const tiny_item *p)
     int i, rc;
 
     xjson_write_object(w);
-    if (p->size != (uint32_t)(512))
-        xjson_write_member_uint(w, "size", p->size);
+    if (p->size != 512) xjson_write_member_uint(w, "size", p->size);
     if (p->num_tags > 0) {
         xjson_write_name(w, "tags");
         xjson_write_array(w);
-        for (i = 0; i < p->num_tags; i++) {
+        for (i = 0; i < p->num_tags; i++)
             xjson_write_string(w, p->tags[i]);
-        }
         xjson_write_array_end(w);
     }
     switch (p->kind) {
@@ -186,8 +184,7 @@ int tiny_item_gen_json(xjson_writer *w, const tiny_item *p)
         if (rc) return rc;
         break;
     default:
-        if (p->kind != (tiny_kind)(0)) return ERROR_INVAL;
-        break;
+        return ERROR_INVAL;
     }
     return xjson_write_object_end(w);
 }

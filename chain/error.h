@@ -33,5 +33,8 @@ int chain_error_set_errno(struct chain_error *err, int errnum,
                           const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 int chain_error_set_nomem(struct chain_error *err);
+/* Put a place in front of the message as it travels up, and make it rc. */
+int chain_error_within(struct chain_error *err, int rc, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -1,1 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+noinst_LTLIBRARIES += libchain.la
+libchain_la_SOURCES = \
+	chain/durable.c chain/durable.h \
+	chain/error.c chain/error.h \
+	chain/file.c \
+	chain/index.c chain/index.h \
+	chain/journal.c \
+	chain/lock.c chain/lock.h \
+	chain/model.c chain/model.h \
+	chain/name.c chain/name.h \
+	chain/payload.c \
+	chain/store.c chain/store.h chain/store_internal.h \
+	chain/tree_file.c \
+	chain/utf8.c chain/utf8.h \
+	chain/validate.c chain/validate.h \
+	chain/walk.c

@@ -40,11 +40,11 @@ int chain_name_default(const struct chain_model *model, time_t now,
  * A name for the disk snapshots of a new snapshot called name: name itself,
  * or name-2, name-3 ..., shortened to stay within CHAIN_NAME_MAX, such that
  * no disk of any snapshot in the chain has a handle of that name and it is
- * not one of taken[] (names the images hold already; may be NULL with 0).
+ * not one of further[] (names the images hold already; may be NULL with 0).
  * A snapshot's name and its handles' name part ways after a rename.
  */
 int chain_name_handle(const struct chain_model *model, const char *name,
-                      const char *const *taken, size_t num_taken,
+                      const char *const *further, size_t num_further,
                       char **handle_r, struct chain_error *err);
 
 #endif

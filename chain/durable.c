@@ -281,13 +281,20 @@ int chain_durable_remove_dir(const char *path, struct chain_error *err)
 {
     int fd, errnum;
 
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    do {
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    } while (fd < 0 && errno == EINTR);
     errnum = fd < 0 ? errno : remove_contents(fd, 0);
     if (!errnum && rmdir(path)) errnum = errno;
     if (errnum && errnum != ENOENT)
         return chain_error_set_errno(err, errnum, "cannot remove directory %s",
                                      path);
     return sync_parent(path, err);
+}
+
+int chain_durable_sync_dir(const char *path, struct chain_error *err)
+{
+    return sync_path(path, O_DIRECTORY, err);
 }
 
 /* A file of a payload; anything but a file has no business there. */
@@ -331,7 +338,7 @@ int chain_durable_sync_files(const char *path, struct chain_error *err)
         rc = sync_entry(path, entry->d_name, err);
     }
     closedir(dir);
-    if (!rc) rc = sync_path(path, O_DIRECTORY, err);
+    if (!rc) rc = chain_durable_sync_dir(path, err);
     if (!rc) rc = sync_parent(path, err);
     return rc;
 }

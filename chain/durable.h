@@ -43,6 +43,9 @@ int chain_durable_mkdir(const char *path, struct chain_error *err);
  * without following a symbolic link; none is fine. */
 int chain_durable_remove_dir(const char *path, struct chain_error *err);
 
+/* Makes durable what names a directory has. */
+int chain_durable_sync_dir(const char *path, struct chain_error *err);
+
 /* Brings the files in a directory, the directory, and its entry to the disk. */
 int chain_durable_sync_files(const char *path, struct chain_error *err);
 

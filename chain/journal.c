@@ -5,6 +5,7 @@
 
 #include "chain/durable.h"
 #include "chain/name.h"
+#include "chain/_chain_types_json.h"
 #include "chain/store_internal.h"
 #include "chain/validate.h"
 

@@ -15,3 +15,4 @@ libchain_la_SOURCES = \
 	chain/utf8.c chain/utf8.h \
 	chain/validate.c chain/validate.h \
 	chain/walk.c
+nodist_libchain_la_SOURCES = chain/_chain_types.c

@@ -173,7 +173,14 @@ int chain_store_lock(chain_store *store, const char *verb,
     if (rc) return rc;
     rc = need_dir(store->dir, err);
     if (rc) return rc;
-    return chain_lock_take(store->lock_path, verb, wait_ms, &store->lock, err);
+    rc = chain_lock_take(store->lock_path, verb, wait_ms, &store->lock, err);
+    if (rc) return rc;
+    /* Whoever was here before may have been killed between a rename and its
+     * fsync. What we read now we shall act upon, so it must not be what only
+     * the page cache has. */
+    rc = chain_durable_sync_dir(store->dir, err);
+    if (rc) chain_store_unlock(store);
+    return rc;
 }
 
 void chain_store_unlock(chain_store *store)

@@ -19,8 +19,9 @@
  * whenever something is half done, a payload is complete whenever the chain
  * names it, and chain.json is the tree of before or of after, whole.
  *
- * When a call that writes fails, what it should have written may or may not
- * be there: load again before relying on either.
+ * When a call that writes fails, what it should have written may be there,
+ * not there, or there until the power fails: before relying on either, unlock,
+ * lock (which makes durable what is found) and load again.
  *
  * Reading needs no lock. Whatever writes returns ERROR_LOCK_FAIL unless the
  * store is locked. A store is for one thread.

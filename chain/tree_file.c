@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain/_chain_types_json.h"
 #include "chain/store_internal.h"
 
 #define WAY_OUT "mend it, or see RECOVERY in xl-snapshot(1)"

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The chain needs nothing but a compiler, Python and cmocka.
+if HAVE_CMOCKA
+
+chain_tests = \
+	tests/chain/test-fault \
+	tests/chain/test-model \
+	tests/chain/test-plug
+check_PROGRAMS += $(chain_tests)
+TESTS += $(chain_tests)
+
+# What all of them need beside libchain.la.
+check_LTLIBRARIES += tests/chain/libsupport.la
+tests_chain_libsupport_la_SOURCES = \
+	tests/chain/util.c tests/chain/util.h \
+	idl/runtime.c libxl/json.c
+nodist_tests_chain_libsupport_la_SOURCES = libxl/_libxl_snapshot_types.c
+tests_chain_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+
+chain_test_libs = tests/chain/libsupport.la libchain.la \
+	$(XEN_LIBS) $(YAJL_LIBS) $(CMOCKA_LIBS)
+
+tests_chain_test_model_SOURCES = tests/chain/test-model.c
+tests_chain_test_model_LDADD = $(chain_test_libs)
+
+# The system calls that change files go through tests/chain/disk.c.
+chain_disk_sources = \
+	tests/chain/disk.c tests/chain/disk.h \
+	tests/chain/disk_record.c tests/chain/disk_record.h \
+	tests/chain/flows.c tests/chain/flows.h
+chain_disk_ldflags = $(AM_LDFLAGS) \
+	-Wl,--wrap=open,--wrap=openat,--wrap=mkostemp,--wrap=write \
+	-Wl,--wrap=fsync,--wrap=rename,--wrap=link,--wrap=unlink \
+	-Wl,--wrap=unlinkat,--wrap=mkdir,--wrap=rmdir
+
+tests_chain_test_fault_SOURCES = tests/chain/test-fault.c $(chain_disk_sources)
+tests_chain_test_fault_LDFLAGS = $(chain_disk_ldflags)
+tests_chain_test_fault_LDADD = $(chain_test_libs)
+
+tests_chain_test_plug_SOURCES = tests/chain/test-plug.c $(chain_disk_sources)
+tests_chain_test_plug_LDFLAGS = $(chain_disk_ldflags)
+tests_chain_test_plug_LDADD = $(chain_test_libs)
+
+endif

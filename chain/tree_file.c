@@ -113,14 +113,15 @@ int chain_store_load(const chain_store *store, struct chain_model *model,
 
     rc = load_from(store, store->tree, model, &why);
     if (rc == ERROR_NOTFOUND) {
-        /* A save never leaves the previous tree without one after it, so
-         * beginning anew would be to forget the snapshots. */
         rc = chain_file_present(store->previous, &had_one, err);
         if (rc) return rc;
         if (!had_one) return chain_model_set_empty(model, store->domain, err);
-        return load_previous(store, why.text, model, err);
+        /* A save never leaves the previous tree without one after it. Either
+         * both have come since we looked, or the tree has been removed, and
+         * beginning anew would be to forget the snapshots. */
+        rc = load_from(store, store->tree, model, &why);
     }
-    if (rc == ERROR_BADFAIL)
+    if (rc == ERROR_BADFAIL || rc == ERROR_NOTFOUND)
         return load_previous(store, why.text, model, err);
     if (rc && err) *err = why;
     return rc;

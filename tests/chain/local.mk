@@ -4,8 +4,12 @@ if HAVE_CMOCKA
 
 chain_tests = \
 	tests/chain/test-fault \
+	tests/chain/test-lock \
 	tests/chain/test-model \
-	tests/chain/test-plug
+	tests/chain/test-name \
+	tests/chain/test-plug \
+	tests/chain/test-random \
+	tests/chain/test-store
 check_PROGRAMS += $(chain_tests)
 TESTS += $(chain_tests)
 
@@ -20,8 +24,16 @@ tests_chain_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 chain_test_libs = tests/chain/libsupport.la libchain.la \
 	$(XEN_LIBS) $(YAJL_LIBS) $(CMOCKA_LIBS)
 
+tests_chain_test_lock_SOURCES = tests/chain/test-lock.c
+tests_chain_test_lock_LDADD = $(chain_test_libs)
 tests_chain_test_model_SOURCES = tests/chain/test-model.c
 tests_chain_test_model_LDADD = $(chain_test_libs)
+tests_chain_test_name_SOURCES = tests/chain/test-name.c
+tests_chain_test_name_LDADD = $(chain_test_libs)
+tests_chain_test_random_SOURCES = tests/chain/test-random.c
+tests_chain_test_random_LDADD = $(chain_test_libs)
+tests_chain_test_store_SOURCES = tests/chain/test-store.c
+tests_chain_test_store_LDADD = $(chain_test_libs)
 
 # The system calls that change files go through tests/chain/disk.c.
 chain_disk_sources = \

@@ -53,4 +53,13 @@ tests_chain_test_plug_SOURCES = tests/chain/test-plug.c $(chain_disk_sources)
 tests_chain_test_plug_LDFLAGS = $(chain_disk_ldflags)
 tests_chain_test_plug_LDADD = $(chain_test_libs)
 
+# What we write and refuse, against what the independent checker says of it.
+check_PROGRAMS += tests/chain/chain-tool
+tests_chain_chain_tool_SOURCES = tests/chain/chain-tool.c
+tests_chain_chain_tool_LDADD = $(chain_test_libs)
+TESTS += tests/chain/test-verify.py
+
 endif
+
+EXTRA_DIST += tests/chain/test-verify.py tools/chain-verify \
+	docs/format/chain.md

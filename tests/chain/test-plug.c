@@ -167,6 +167,8 @@ static bool interrupt_and_pull(struct scene *s, const struct flow *flow,
         check_moment(s, moment, (const char *const *)&texts[2], 2, what);
         after++;
     }
+    /* and what somebody was told is saved, is */
+    check_moment(s, disk_moments(), (const char *const *)&texts[3], 1, what);
 out:
     disk_record_end();
     disk_record_free();

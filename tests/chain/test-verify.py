@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""tools/chain-verify and our own reader, on what we write and on a corpus of
+bad chains: each must be refused by both, for the same place. What only the
+checker can see (modes, payloads, leftovers) is refused by it alone."""
+
+import copy
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+VERIFY = os.path.join(os.environ["srcdir"], "tools/chain-verify")
+TOOL = os.path.join(os.environ["builddir"], "tests/chain/chain-tool")
+DISK = ("snapshots", 0, "disks", 0)
+DEEP = 3000
+
+failures = []
+
+
+def run(*command):
+    p = subprocess.run(command, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, timeout=300)
+    return p.returncode, p.stdout.decode("utf-8", "replace")
+
+
+def expect(case, truth, output):
+    if not truth:
+        failures.append(case)
+        print("FAIL: %s: %s" % (case, output.strip()))
+
+
+def set_at(*path):
+    """path... value: sets a member; path... DROP removes it."""
+    def change(tree):
+        inner = tree
+        for step in path[:-2]:
+            inner = inner[step]
+        if path[-1] is DROP:
+            del inner[path[-2]]
+        else:
+            inner[path[-2]] = path[-1]
+    return change
+
+
+DROP = object()
+
+# (what to do to a good chain of three, the place both must name)
+TREES = [
+    (set_at("version", 0), "version"),
+    (set_at("version", 2), "version"),
+    (set_at("version", "1"), "version"),
+    (set_at("version", 1 << 70), ""),
+    (set_at("version", DROP), "version"),
+    (set_at("domain", DROP), "domain"),
+    (set_at("domain", "other"), "domain"),
+    (set_at("domain", "../guest"), "domain"),
+    (set_at("domain", "a\u0085"), "domain"),
+    (set_at("domain_uuid", "x"), "domain_uuid"),
+    (set_at("domain_uuid", "6ba7b810-9dad-11d1-80b4-00c04fd430c8\n"),
+     "domain_uuid"),
+    (set_at("next_serial", 3), "snapshots[2].serial"),
+    (set_at("next_serial", 0), "serial"),
+    (set_at("next_serial", -1), "next_serial"),
+    (set_at("next_serial", 4.0), "next_serial"),
+    (set_at("next_serial", True), "next_serial"),
+    (set_at("next_serial", 1 << 64), ""),
+    (set_at("current", 4), "current"),
+    (set_at("current", None), "current"),
+    (set_at("colour", "red"), "colour"),
+    (set_at("snapshots", {}), "snapshots"),
+    (set_at("snapshots", 0, []), "snapshots[0]"),
+    (set_at("snapshots", 0, "colour", 1), "snapshots[0]"),
+    (set_at("snapshots", 1, "serial", 1), "snapshots[1].serial"),
+    (set_at("snapshots", 1, "serial", 0), "snapshots[1].serial"),
+    (set_at("snapshots", 1, "parent", 9), "snapshots[1].parent"),
+    (set_at("snapshots", 0, "parent", 1), "snapshots[0].parent"),
+    (set_at("snapshots", 0, "parent", 2), "snapshots[0].parent"),
+    (set_at("snapshots", 1, "name", "first"), "snapshots[1].name"),
+    (set_at("snapshots", 1, "name", ""), "snapshots[1].name"),
+    (set_at("snapshots", 1, "name", "1st"), "snapshots[1].name"),
+    (set_at("snapshots", 1, "name", "n" * 101), "snapshots[1].name"),
+    (set_at("snapshots", 1, "name", "n\n"), "snapshots[1].name"),
+    (set_at("snapshots", 1, "name", 5), "snapshots[1].name"),
+    (set_at("snapshots", 1, "name", DROP), "snapshots[1].name"),
+    (set_at("snapshots", 1, "name", "a\0b"), ""),
+    (set_at("snapshots", 1, "description", "\x1b[2J"),
+     "snapshots[1].description"),
+    (set_at("snapshots", 1, "description", "\u00e4" * 2049),
+     "snapshots[1].description"),
+    (set_at("snapshots", 1, "domain_uuid", ""), "snapshots[1].domain_uuid"),
+    (set_at("snapshots", 1, "state", "flying"), "snapshots[1].state"),
+    (set_at("snapshots", 1, "state", DROP), "snapshots[1].state"),
+    (set_at("snapshots", 1, "state", "off"), "snapshots[1].memory"),
+    (set_at("snapshots", 1, "memory", DROP), "snapshots[1].memory_bytes"),
+    (set_at("snapshots", 2, "live", True), "snapshots[2]."),
+    (set_at("snapshots", 1, "disks", None), "snapshots[1].disks"),
+    (set_at(*DISK, "vdev", DROP), "snapshots[0].disks[0].vdev"),
+    (set_at(*DISK, "vdev", "xvdb"), "snapshots[0].disks[1].vdev"),
+    (set_at(*DISK, "path", ""), "snapshots[0].disks[0].path"),
+    (set_at(*DISK, "format", "raw"), "snapshots[0].disks[0]."),
+    (set_at(*DISK, "format", "tape"), "snapshots[0].disks[0].format"),
+    (set_at(*DISK, "treatment", DROP), "snapshots[0].disks[0].treatment"),
+    (set_at(*DISK, "treatment", "skipped_cdrom"),
+     "snapshots[0].disks[0].handle"),
+    (set_at(*DISK, "handle", DROP), "snapshots[0].disks[0].handle"),
+    (set_at(*DISK, "handle", "format.qcow2", {}),
+     "snapshots[0].disks[0].handle"),
+    (set_at(*DISK, "handle", "format.unknown", {}),
+     "snapshots[0].disks[0].handle"),
+    (set_at(*DISK, "handle", {"format.vhd": {}}),
+     "snapshots[0].disks[0].handle"),
+    (set_at(*DISK, "handle", {"format.qcow2": {"name": "x", "y": 1}}),
+     "snapshots[0].disks[0].handle"),
+    (set_at(*DISK, "date_nsec", 1 << 32), "snapshots[0].disks[0].date_nsec"),
+    (set_at(*DISK, "date_sec", "now"), "snapshots[0].disks[0].date_sec"),
+]
+
+TEXTS = {
+    "empty": b"",
+    "not JSON": b"chain",
+    "an array": b"[]",
+    "two values": b"{} {}",
+    "a duplicate": b'{"version": 1, "version": 1}',
+    "not UTF-8": b'{"version": 1, "domain": "\xff"}',
+    "not a number": b'{"version": NaN}',
+    "deep": b'{"version": ' + b"[" * DEEP + b"]" * DEEP + b"}",
+    "a byte order mark": b'\xef\xbb\xbf{"version": 1}',
+}
+
+GOOD_JOURNAL = {"version": 1, "verb": "create", "step": "stopping",
+                "snapshots": [{"serial": 4, "name": "fourth"}]}
+JOURNALS = [
+    (set_at("version", 2), "version"),
+    (set_at("verb", DROP), "verb"),
+    (set_at("verb", "dance"), "verb"),
+    (set_at("step", "unknown"), "step"),
+    (set_at("snapshots", []), "snapshots"),
+    (set_at("snapshots", 0, "serial", DROP), "snapshots[0]"),
+    (set_at("snapshots", 0, "name", "/"), "snapshots[0]"),
+    (set_at("domain_uuid", "5"), "domain_uuid"),
+    (set_at("domid", -1), "domid"),
+    (set_at("when", 1), "when"),
+]
+
+
+class Scene:
+    """A good chain of three, written by our code, to be spoilt."""
+
+    def __init__(self, base):
+        self.statedir = os.path.join(base, "state")
+        self.good = os.path.join(base, "good")
+        self.dir = os.path.join(self.statedir, "guest")
+        status, output = run(TOOL, "write", self.statedir)
+        expect("write", status == 0, output)
+        os.rename(self.dir, self.good)
+        with open(os.path.join(self.good, "chain.json")) as f:
+            self.tree = json.load(f)
+
+    def again(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+        shutil.copytree(self.good, self.dir)
+
+    def path(self, *parts):
+        return os.path.join(self.dir, *parts)
+
+    def write(self, name, data):
+        if not isinstance(data, bytes):
+            data = json.dumps(data).encode()
+        with open(self.path(name), "wb") as f:
+            f.write(data)
+        os.chmod(self.path(name), 0o600)
+
+    def compare(self, case, sound, place):
+        """Both say the same."""
+        for what, command in (("reader", (TOOL, "check", self.statedir)),
+                              ("checker", (sys.executable, VERIFY, self.dir))):
+            status, output = run(*command)
+            expect("%s: %s" % (what, case), status == (0 if sound else 1),
+                   "status %d: %s" % (status, output))
+            expect("%s: %s, place" % (what, case), sound or place in output,
+                   output)
+
+    def checker_only(self, case, place):
+        status, output = run(TOOL, "check", self.statedir)
+        expect("reader: " + case, status == 0, output)
+        status, output = run(sys.executable, VERIFY, self.dir)
+        expect("checker: " + case, status == 1 and place in output, output)
+
+
+def spoilt(good, change):
+    bad = copy.deepcopy(good)
+    change(bad)
+    return bad
+
+
+def test_trees(s):
+    for i, (change, place) in enumerate(TREES):
+        s.again()
+        s.write("chain.json", spoilt(s.tree, change))
+        s.compare("tree %d (%s)" % (i, place), False, place)
+    for case, text in TEXTS.items():
+        s.again()
+        s.write("chain.json", text)
+        s.compare(case, False, "chain.json")
+
+
+def test_journals(s):
+    s.again()
+    s.write("journal.json", GOOD_JOURNAL)
+    s.compare("a good journal", True, "")
+    for i, (change, place) in enumerate(JOURNALS):
+        s.again()
+        s.write("journal.json", spoilt(GOOD_JOURNAL, change))
+        s.compare("journal %d (%s)" % (i, place), False, place)
+
+
+def test_good(s):
+    s.again()
+    s.compare("as written", True, "")
+    # spelt otherwise, and members that only say the default
+    tree = copy.deepcopy(s.tree)
+    tree["snapshots"].reverse()
+    tree["snapshots"][0].update(live=False, parent=1, description=None)
+    tree["current"] = 0
+    s.write("chain.json", json.dumps(tree, ensure_ascii=True,
+                                     indent=None).encode())
+    s.compare("spelt otherwise", True, "")
+    # nothing yet, and a first snapshot in flight
+    shutil.rmtree(s.dir)
+    os.mkdir(s.dir, 0o700)
+    s.compare("empty", True, "")
+    journal = copy.deepcopy(GOOD_JOURNAL)
+    journal["snapshots"][0]["serial"] = 1
+    s.write("journal.json", journal)
+    os.mkdir(s.path("snap-1"), 0o700)
+    s.compare("the first one in flight", True, "")
+
+
+def test_directory(s):
+    def spoil(case, place, change):
+        s.again()
+        change()
+        s.checker_only(case, place)
+
+    spoil("mode of a file", "chain.json: others may read",
+          lambda: os.chmod(s.path("chain.json"), 0o644))
+    spoil("mode of the directory", "others may look",
+          lambda: os.chmod(s.dir, 0o755))
+    spoil("mode of a payload", "snap-2: others may look",
+          lambda: os.chmod(s.path("snap-2"), 0o750))
+    spoil("no payload", "snap-2: there is none",
+          lambda: shutil.rmtree(s.path("snap-2")))
+    spoil("no config", "snap-3/config.json: there is none",
+          lambda: os.unlink(s.path("snap-3/config.json")))
+    spoil("bad config", "snap-3/config.json: not JSON",
+          lambda: s.write("snap-3/config.json", b"{"))
+    spoil("no memory", "snap-1/memory: there is none",
+          lambda: os.unlink(s.path("snap-1/memory")))
+    spoil("empty memory", "snap-1/memory: it is empty",
+          lambda: s.write("snap-1/memory", b""))
+    spoil("too much memory", "snap-3/memory: it should not",
+          lambda: s.write("snap-3/memory", b"x"))
+    spoil("orphan", "snap-4: no snapshot has it",
+          lambda: os.mkdir(s.path("snap-4"), 0o700))
+    spoil("temporary", "chain.json.tmp.abc123: a temporary",
+          lambda: s.write("chain.json.tmp.abc123", b""))
+    spoil("bad previous", "chain.json.prev: not JSON",
+          lambda: s.write("chain.json.prev", b"{"))
+    # a change in flight may have a payload of its own
+    s.again()
+    s.write("journal.json", GOOD_JOURNAL)
+    os.mkdir(s.path("snap-4"), 0o700)
+    s.compare("in flight", True, "")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as base:
+        scene = Scene(base)
+        test_good(scene)
+        test_trees(scene)
+        test_journals(scene)
+        test_directory(scene)
+    expect("usage", run(sys.executable, VERIFY)[0] == 2, "")
+    expect("no directory", run(sys.executable, VERIFY, "/nonexistent")[0] == 1,
+           "")
+    print("%d failures" % len(failures))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

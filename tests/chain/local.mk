@@ -7,6 +7,7 @@ chain_tests = \
 	tests/chain/test-lock \
 	tests/chain/test-model \
 	tests/chain/test-name \
+	tests/chain/test-nomem \
 	tests/chain/test-plug \
 	tests/chain/test-random \
 	tests/chain/test-store
@@ -34,6 +35,12 @@ tests_chain_test_random_SOURCES = tests/chain/test-random.c
 tests_chain_test_random_LDADD = $(chain_test_libs)
 tests_chain_test_store_SOURCES = tests/chain/test-store.c
 tests_chain_test_store_LDADD = $(chain_test_libs)
+
+tests_chain_test_nomem_SOURCES = tests/chain/test-nomem.c
+tests_chain_test_nomem_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup \
+	-Wl,--wrap=strndup,--wrap=asprintf
+tests_chain_test_nomem_LDADD = $(chain_test_libs)
 
 # The system calls that change files go through tests/chain/disk.c.
 chain_disk_sources = \

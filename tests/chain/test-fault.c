@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,20 @@ static void check(struct scene *s)
     flow_check(s->statedir, (const char *const *)&s->texts[1], 1, s->where);
 }
 
+/* A call that fails alone leaves its own temporary file to nobody. */
+static void check_no_temporary(const struct scene *s)
+{
+    char *path = util_path(s->statedir, "guest");
+    struct dirent *entry;
+    DIR *dir = opendir(path);
+
+    while (dir && (entry = readdir(dir)))
+        if (strstr(entry->d_name, ".tmp"))
+            fail_msg("%s: %s is left", s->where, entry->d_name);
+    if (dir) closedir(dir);
+    free(path);
+}
+
 /* Whether the n-th call was reached. */
 static bool fail_at(struct scene *s, enum disk_fault fault, unsigned int n,
                     int errnum)
@@ -87,6 +102,7 @@ static bool fail_at(struct scene *s, enum disk_fault fault, unsigned int n,
                !strstr(err.text, strerror(errnum))))
         fail_msg("%s: rc %d, errnum %d: %s", s->where, rc, err.errnum,
                  err.text);
+    if (fault == DISK_FAIL_ONCE) check_no_temporary(s);
     check(s);
     return reached;
 }

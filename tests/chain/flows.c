@@ -399,8 +399,8 @@ static void check_orphans(const chain_store *store,
     struct chain_error err;
     chain_journal journal;
     bool present;
-    char expected[32] = "", **names;
-    size_t num, i;
+    char expected[32] = "", **names = NULL;
+    size_t num = 0, i;
 
     chain_journal_init(&journal);
     if (chain_store_journal_read(store, &journal, &present, &err) ||

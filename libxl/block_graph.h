@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * QEMU's block graph as a value, and the search for the node that a domain's
+ * disk is. Pure: it works on replies, fresh or recorded, and asks nobody. The
+ * replies are not trusted.
+ *
+ * What makes the search more than a comparison of names: the formula
+ * "<vdev>-<driver>" names only the node a disk began with; a node by that
+ * name may be a left-over of a failed attach; a job puts filters on top; and
+ * an HVM guest has its disks open twice until its PV drivers unplug the
+ * emulated ones, where a snapshot through one node destroys the snapshot
+ * table that the other one holds.
+ */
+#ifndef XLS_BLOCK_GRAPH_H
+#define XLS_BLOCK_GRAPH_H
+
+#include <sys/types.h>
+
+#include "libxl/diag.h"
+#include "libxl/image_info.h"
+#include "libxl/qmp_block.h"
+
+struct block_node {
+    char *name;
+    char *driver;
+    char *filename;             /* as QEMU writes it */
+    bool read_only;
+    bool active;                /* QEMU before 10.0 does not tell: true */
+    struct image_info image;
+    struct image_bitmap *bitmaps;   /* in QEMU's memory, stored or not */
+    size_t num_bitmaps;
+    bool identified;            /* dev and ino are known */
+    dev_t dev;
+    ino_t ino;
+};
+
+struct block_disk {
+    char *qdev;                 /* QOM path */
+    char *type;                 /* QOM type: "xen-disk" */
+    char *top;                  /* its current top node's name */
+    bool has_number;
+    uint32_t number;            /* of its vdev */
+};
+
+struct block_job {
+    char *id;
+    char *type;
+    char *status;
+};
+
+struct block_graph {
+    struct block_node *nodes;
+    size_t num_nodes;
+    struct block_disk *disks;   /* devices with a medium */
+    size_t num_disks;
+    struct block_job *jobs;     /* alive, or concluded but not dismissed */
+    size_t num_jobs;
+};
+
+void block_graph_init(struct block_graph *graph);
+void block_graph_dispose(struct block_graph *graph);
+
+/* graph must be initialised, and is untouched on failure (ERROR_QEMU_API,
+ * ERROR_NOMEM). */
+int block_graph_parse(const struct block_replies *replies,
+                      struct block_graph *graph, struct diag *diag);
+
+/*
+ * Find out which file each node is. identify() is given a file name as QEMU
+ * writes it and answers 0 and the inode, or an error if it cannot tell (the
+ * node then stays unidentified). For device nodes dev and ino should be those
+ * of the node in /dev, as stat() tells them. NULL: use stat().
+ */
+typedef int block_identify(void *user, const char *filename,
+                           dev_t *dev_r, ino_t *ino_r);
+void block_graph_identify(struct block_graph *graph,
+                          block_identify *identify, void *user);
+
+/* NULL: none. */
+const struct block_node *block_graph_node(const struct block_graph *graph,
+                                          const char *name);
+
+enum block_refusal {
+    BLOCK_REFUSAL_NONE,
+    BLOCK_REFUSAL_NOT_FOUND,    /* no such disk in this QEMU */
+    BLOCK_REFUSAL_DRIVER,       /* another image format than expected */
+    BLOCK_REFUSAL_IMAGE,        /* another image file than expected */
+    BLOCK_REFUSAL_READ_ONLY,
+    BLOCK_REFUSAL_INACTIVE,     /* QEMU has given its images up (live save) */
+    BLOCK_REFUSAL_JOB,          /* a block job, a filter: try again later */
+    BLOCK_REFUSAL_SHARED,       /* two writable nodes on one image */
+    BLOCK_REFUSAL_UNSUPPORTED,  /* refcount_bits, external data file, corrupt */
+};
+
+struct block_disk_request {
+    const char *vdev;           /* as in the domain's configuration */
+    const char *driver;         /* QEMU's: "qcow2" */
+    dev_t dev;                  /* the image, by stat() of its path */
+    ino_t ino;
+    bool ignore_jobs;           /* other jobs of this QEMU do not matter */
+};
+
+/*
+ * The node to make or delete an internal snapshot on. *node_r points into
+ * graph. On failure *refusal_r (may be NULL) says why, diag says it in words,
+ * and the result is ERROR_NOTFOUND for NOT_FOUND, ERROR_NOT_READY for JOB,
+ * INACTIVE and SHARED (these pass), ERROR_INVAL for the rest.
+ *
+ * QEMU does not tell to which disk a job belongs, so any job is taken for
+ * this disk's, unless ignore_jobs; a filter on this disk counts in any case.
+ */
+int block_graph_find_disk(const struct block_graph *graph,
+                          const struct block_disk_request *request,
+                          const struct block_node **node_r,
+                          enum block_refusal *refusal_r, struct diag *diag);
+
+#endif

@@ -34,6 +34,9 @@ struct image_bitmap {
     uint64_t granularity;       /* bytes */
 };
 
+/* For arrays of them: qapi_dispose_elements calls it. */
+void image_bitmap_dispose(void *bitmap);
+
 struct image_info {
     char *filename;             /* as QEMU writes it; may be "json:{...}" */
     char *format;

@@ -41,7 +41,6 @@ void image_users_dispose(struct image_users *users);
 struct image_users_params {
     const char *proc;           /* NULL: /proc */
     const char *sys;            /* NULL: /sys */
-    xentoollog_logger *lg;      /* may be NULL */
 };
 
 /* ERROR_NOTFOUND: no such file; ERROR_INVAL: neither file nor block device. */

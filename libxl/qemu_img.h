@@ -27,7 +27,9 @@ struct qemu_img {
  * All of these: path is absolute, else ERROR_INVAL. format is QEMU's name
  * ("qcow2"). ERROR_TIMEDOUT: it was killed; an image that was being changed
  * is as a crash would have left it. ERROR_FAIL: it failed, diag has the first
- * line it said; ERROR_NOTFOUND: no such program (or as said below).
+ * line it said; or it could not be run at all. ERROR_UNKNOWN_CHILD: this
+ * process's SIGCHLD handling reaps other people's children, so the outcome
+ * is not known.
  */
 
 /* Reads only, and so is allowed on an image in use (the answer may then be
@@ -36,8 +38,8 @@ int qemu_img_info(const struct qemu_img *tool, const char *path,
                   const char *format, deadline by, struct image_info *info,
                   struct diag *diag);
 
-/* ERROR_INVAL: not a good name. ERROR_DEVICE_EXISTS: there is one already (the tool
- * itself would make a second). */
+/* ERROR_INVAL: not a good name. ERROR_DEVICE_EXISTS: there is one already (the
+ * tool itself would make a second). */
 int qemu_img_snapshot_create(const struct qemu_img *tool, const char *path,
                              const char *format, const char *name, deadline by,
                              struct diag *diag);

@@ -2,7 +2,8 @@
 # The part of the library that talks to QEMU and to its images. It needs no
 # libxl_ctx, so that it can be tested without Xen.
 QMP_SOURCES = \
-	libxl/block_graph.c libxl/block_graph.h \
+	libxl/block_graph.c libxl/block_graph_find.c libxl/block_graph.h \
+	libxl/child.c libxl/child.h \
 	libxl/deadline.h \
 	libxl/diag.c libxl/diag.h \
 	libxl/image_info.c libxl/image_info.h \
@@ -10,6 +11,7 @@ QMP_SOURCES = \
 	libxl/monitor.c libxl/monitor.h \
 	libxl/monitor_lock.c libxl/monitor_lock.h \
 	libxl/qemu_img.c libxl/qemu_img.h \
+	libxl/qapi_read.c libxl/qapi_read.h \
 	libxl/qmp_block.c libxl/qmp_block.h \
 	libxl/qmp_client.c libxl/qmp_client.h \
 	libxl/qmp_transport.c libxl/qmp_transport.h \

@@ -22,7 +22,8 @@ struct block_device_properties {
     char *drive;                /* its current top node; NULL: unknown */
 };
 
-/* QEMU's words about its disks at one time; block_graph.h makes sense of them. */
+/* QEMU's words about its disks at one time, whole replies
+ * ({"return": ...}); block_graph.h makes sense of them. */
 struct block_replies {
     xjson *block;               /* query-block */
     xjson *nodes;               /* query-named-block-nodes, flat */

@@ -61,9 +61,9 @@ struct qmp_version qmp_client_version(const struct qmp_client *client);
 typedef void qmp_write_arguments(xjson_writer *w, const void *user);
 
 /*
- * Send a command and wait for its reply. *value_r is what QEMU returned, the
- * caller's to xjson_free; value_r may be NULL if it does not matter.
- * arguments may be NULL.
+ * Send a command and wait for its reply. *reply_r is QEMU's whole message,
+ * the caller's to xjson_free; qmp_reply_value tells what the command
+ * returned. reply_r and arguments may be NULL.
  *
  * ERROR_QMP_GENERIC_ERROR, ERROR_QMP_COMMAND_NOT_FOUND,
  * ERROR_QMP_DEVICE_NOT_ACTIVE, ERROR_QMP_DEVICE_NOT_FOUND,
@@ -74,7 +74,12 @@ typedef void qmp_write_arguments(xjson_writer *w, const void *user);
  */
 int qmp_client_execute(struct qmp_client *client, const char *command,
                        qmp_write_arguments *arguments, const void *user,
-                       deadline by, xjson **value_r, struct diag *diag);
+                       deadline by, xjson **reply_r, struct diag *diag);
+
+static inline const xjson *qmp_reply_value(const xjson *reply)
+{
+    return xjson_member(reply, "return");
+}
 
 /* Did rc come from QEMU itself refusing a command? */
 static inline bool qmp_error_is_refusal(int rc)

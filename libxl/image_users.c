@@ -193,20 +193,20 @@ static DIR *open_dir_at(int dirfd, const char *path)
     return dir;
 }
 
-static int scan_process(struct scan *scan, int proc, const char *pid)
+static int scan_process(struct scan *scan, int proc, pid_t pid)
 {
     char path[32], comm[32];
     DIR *dir = NULL;
     int rc;
 
-    snprintf(path, sizeof(path), "%s/comm", pid);
+    snprintf(path, sizeof(path), "%ld/comm", (long)pid);
     if (read_line(proc, path, comm, sizeof(comm)))
-        snprintf(comm, sizeof(comm), "process %s", pid);
-    snprintf(path, sizeof(path), "%s/fd", pid);
+        snprintf(comm, sizeof(comm), "process %ld", (long)pid);
+    snprintf(path, sizeof(path), "%ld/fd", (long)pid);
     dir = open_dir_at(proc, path);
     if (!dir)
         return has_vanished(errno) ? 0 : cannot_look(scan, comm, errno);
-    rc = scan_fds(scan, dir, (pid_t)atoi(pid), comm);
+    rc = scan_fds(scan, dir, pid, comm);
     closedir(dir);
     return rc;
 }
@@ -216,14 +216,16 @@ static int scan_processes(struct scan *scan)
     const char *root = scan->params->proc ? scan->params->proc : "/proc";
     struct dirent *entry;
     DIR *proc = NULL;
+    pid_t pid;
     int rc;
 
     proc = opendir(root);
     if (!proc) return cannot_look(scan, root, errno);
     while ((errno = 0, entry = readdir(proc))) {
         if (!is_number(entry->d_name)) continue;
-        if ((pid_t)atoi(entry->d_name) == getpid()) continue;
-        rc = scan_process(scan, dirfd(proc), entry->d_name);
+        pid = (pid_t)atoi(entry->d_name);
+        if (pid == getpid()) continue;
+        rc = scan_process(scan, dirfd(proc), pid);
         if (rc) goto out;
     }
     rc = errno ? cannot_look(scan, root, errno) : 0;

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Tests that need QEMU: make check-interop. XEN_QEMU, QEMU_STORAGE_DAEMON and
+# QEMU_IMG in the environment choose another one than the system's.
+EXTRA_PROGRAMS += tests/interop/qdisk-probe
+tests_interop_qdisk_probe_SOURCES = tests/interop/qdisk_probe.c
+tests_interop_qdisk_probe_LDADD = libqmp.la $(XEN_LIBS)
+
+# Loaded into QEMU, so never with the sanitizers' run-time library.
+check_LTLIBRARIES += tests/interop/xenshim.la
+tests_interop_xenshim_la_SOURCES = tests/interop/rig/shim.c
+tests_interop_xenshim_la_CFLAGS = -std=gnu11 $(WARN_CFLAGS) $(XEN_CFLAGS)
+tests_interop_xenshim_la_LDFLAGS = -module -avoid-version -shared \
+	-rpath /nowhere
+
+interop_rig = \
+	tests/interop/interop.py \
+	tests/interop/rig/__init__.py \
+	tests/interop/rig/blkfront.py \
+	tests/interop/rig/libxl_client.py \
+	tests/interop/rig/qemu.py \
+	tests/interop/rig/rig.py \
+	tests/interop/rig/writer.py \
+	tests/interop/rig/xenstore.py
+interop_scripts = \
+	tests/interop/test-storage-daemon.py \
+	tests/interop/test-qdisk.py \
+	tests/interop/test-monitor-sharing.py
+interop_programs =
+EXTRA_DIST += $(interop_rig) $(interop_scripts)
+
+# One after the other: they measure time-outs, and QEMU is not small. A test
+# that cannot run (a tool is missing) fails like any other.
+.PHONY: check-interop
+check-interop: tests/interop/qdisk-probe$(EXEEXT) tests/interop/xenshim.la \
+		$(interop_programs)
+	@$(AM_TESTS_ENVIRONMENT) passed=0; failed=0; \
+	for t in $(interop_programs) $(interop_scripts); do \
+	    echo "== $$t"; \
+	    case $$t in \
+	    *.py) "$$PYTHON" "$$srcdir/$$t" ;; \
+	    *) "./$$t" ;; \
+	    esac && passed=$$((passed + 1)) || failed=$$((failed + 1)); \
+	done; \
+	echo "check-interop: $$passed passed, $$failed failed"; \
+	test $$failed = 0
+CLEANFILES += $(interop_programs) tests/interop/qdisk-probe$(EXEEXT)

@@ -179,14 +179,16 @@ static int stream_read(struct stream *stream)
 {
     char dropped[4096];
     bool full = stream->len >= stream->max;
+    size_t room;
     ssize_t n;
     int rc;
 
     rc = full ? 0 : stream_grow(stream);
     if (rc) return rc;
+    room = stream->size - stream->len - 1;
+    if (room > stream->max - stream->len) room = stream->max - stream->len;
     n = full ? read(stream->fd, dropped, sizeof(dropped)) :
-        read(stream->fd, stream->text + stream->len,
-             stream->size - stream->len - 1);
+        read(stream->fd, stream->text + stream->len, room);
     if (n < 0) return errno == EINTR || errno == EAGAIN ? 0 : ERROR_FAIL;
     if (!n) {
         close_fd(&stream->fd);
@@ -316,10 +318,8 @@ int child_run(const char *const argv[], size_t max_out, deadline by,
     result->out = child.out.text;
     result->out_len = child.out.len;
     child.out.text = NULL;
-    if (child.err.text)
-        memcpy(result->err, child.err.text,
-               child.err.len < sizeof(result->err) ? child.err.len :
-               sizeof(result->err) - 1);
+    /* as much as child.err.max at most */
+    if (child.err.text) memcpy(result->err, child.err.text, child.err.len);
  out:
     close_fd(&child.out.fd);
     close_fd(&child.err.fd);

@@ -7,20 +7,35 @@ libqmp_la_LIBADD = $(XEN_LIBS) $(YAJL_LIBS)
 libqmptest_la_SOURCES = \
 	tests/qmp/cmocka_all.h \
 	tests/qmp/data.c tests/qmp/data.h \
-	tests/qmp/peer.c tests/qmp/peer.h
+	tests/qmp/peer.c tests/qmp/peer.h \
+	tests/qmp/scratch.c tests/qmp/scratch.h
 libqmptest_la_LIBADD = libqmp.la
 
 qmp_test_libs = libqmptest.la $(CMOCKA_LIBS)
 
 qmp_tests = \
-	tests/qmp/test-qmp-transport \
+	tests/qmp/test-block-graph \
+	tests/qmp/test-child \
+	tests/qmp/test-image-users \
+	tests/qmp/test-monitor \
+	tests/qmp/test-qemu-img \
+	tests/qmp/test-qmp-block \
 	tests/qmp/test-qmp-client \
-	tests/qmp/test-qmp-fuzz
+	tests/qmp/test-qmp-fuzz \
+	tests/qmp/test-qmp-transport \
+	tests/qmp/test-vdev
 check_PROGRAMS += $(qmp_tests)
 TESTS += $(qmp_tests)
 
-tests_qmp_test_qmp_transport_LDADD = $(qmp_test_libs)
+tests_qmp_test_block_graph_LDADD = $(qmp_test_libs)
+tests_qmp_test_child_LDADD = $(qmp_test_libs)
+tests_qmp_test_image_users_LDADD = $(qmp_test_libs)
+tests_qmp_test_monitor_LDADD = $(qmp_test_libs)
+tests_qmp_test_qemu_img_LDADD = $(qmp_test_libs)
+tests_qmp_test_qmp_block_LDADD = $(qmp_test_libs)
 tests_qmp_test_qmp_client_LDADD = $(qmp_test_libs)
 tests_qmp_test_qmp_fuzz_LDADD = $(qmp_test_libs)
+tests_qmp_test_qmp_transport_LDADD = $(qmp_test_libs)
+tests_qmp_test_vdev_LDADD = $(qmp_test_libs)
 
 EXTRA_DIST += tests/data/qmp

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What QEMU and the guests boot: hypervisor, kernel, the two initramfs."""
+
+import gzip
+import os
+import shutil
+
+from . import initramfs, stage
+from .common import LAB_DIR, LabError, release_dir
+from .process import NAMESPACE, run_logged
+
+_DOM0_MODULES = ["virtio_pci", "virtio_blk", "9pnet_virtio", "9p", "overlay",
+                 "ext4", "loop", "xen-blkback", "xen-gntdev", "xen-gntalloc",
+                 "xen-evtchn", "xenfs", "xen-privcmd"]
+_GUEST_MODULES = ["xen-blkfront"]
+
+
+def _single(folder, prefix, suffix=""):
+    found = [n for n in os.listdir(folder)
+             if n.startswith(prefix) and n.endswith(suffix)]
+    if len(found) != 1:
+        raise LabError("expected one %s*%s in %s, found %s"
+                       % (prefix, suffix, folder, found))
+    return found[0]
+
+
+def _base_image(tree, init):
+    image = initramfs.Image()
+    image.console()
+    for path in ("proc", "sys", "newroot"):
+        image.directory(path)
+    busybox = initramfs.read(os.path.join(tree, "usr/bin/busybox"))
+    image.file("bin/busybox", busybox, 0o755)
+    image.symlink("bin/sh", "busybox")
+    image.file("init", initramfs.read(init), 0o755)
+    return image
+
+
+def _guest_image(tree, kernel, counter, path):
+    image = _base_image(tree, os.path.join(LAB_DIR, "guest/init"))
+    initramfs.add_modules(image, tree, kernel, _GUEST_MODULES)
+    image.file("bin/counter", initramfs.read(counter), 0o755)
+    # What the kernel runs when the toolstack asks for a shutdown.
+    for action in ("poweroff", "reboot"):
+        script = "#!/bin/sh\nexec /bin/busybox %s -f\n" % action
+        image.file("sbin/" + action, script.encode(), 0o755)
+    image.write(path)
+
+
+def _compile_counter(release, tree, path):
+    """Compile the guest's program in the tree, under its own mounts."""
+    work = os.path.join(path, "work")
+    os.mkdir(work)
+    shutil.copy(os.path.join(LAB_DIR, "guest/counter.c"), work)
+    script = ('mount --bind "$1" "$2/work" && exec chroot "$2" sh -c "cd /work'
+              ' && gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static -pthread'
+              ' -o counter counter.c"')
+    log = os.path.join(release_dir(release), "boot.log")
+    open(log, "w").close()
+    run_logged(NAMESPACE + ["sh", "-c", script, "sh", work, tree], log,
+               "compiling the guest's program")
+    return os.path.join(work, "counter")
+
+
+def obtain(release, tree):
+    """The folder with xen, vmlinuz, dom0.img and guest.img."""
+
+    def build(path):
+        folder = os.path.join(tree, "boot")
+        kernel = _single(os.path.join(tree, "usr/lib/modules"), "")
+        with gzip.open(os.path.join(folder, _single(folder, "xen-", ".gz"))) as f:
+            hypervisor = f.read()
+        with open(os.path.join(path, "xen"), "wb") as f:
+            f.write(hypervisor)
+        shutil.copy(os.path.join(folder, "vmlinuz-" + kernel),
+                    os.path.join(path, "vmlinuz"))
+        image = _base_image(tree, os.path.join(LAB_DIR, "dom0/init"))
+        initramfs.add_modules(image, tree, kernel, _DOM0_MODULES)
+        image.write(os.path.join(path, "dom0.img"))
+        counter = _compile_counter(release, tree, path)
+        _guest_image(tree, kernel, counter, os.path.join(path, "guest.img"))
+        shutil.rmtree(os.path.join(path, "work"))
+
+    digest = stage.recipe_hash(
+        os.path.basename(tree),
+        ("file", os.path.join(LAB_DIR, "boot.py")),
+        ("file", os.path.join(LAB_DIR, "initramfs.py")),
+        ("file", os.path.join(LAB_DIR, "dom0/init")),
+        ("file", os.path.join(LAB_DIR, "guest/init")),
+        ("file", os.path.join(LAB_DIR, "guest/counter.c")))
+    return stage.obtain(release, "boot", digest, build)

@@ -5,6 +5,7 @@ import argparse
 import os
 import shutil
 import sys
+import tempfile
 import time
 
 from . import boot, build, tree
@@ -127,15 +128,22 @@ def _environment(options, drive):
 def _boot_and_run(options, groups):
     drive = Drive(options.drive) if options.drive else None
     environment = _environment(options, drive)
-    memory = {"memory": parse_size(options.mem) >> 20,
-              "dom0_memory": parse_size(options.dom0_mem) >> 20}
     root = tree.obtain(options.release)
     images = boot.obtain(options.release, root)
-    installed = None
-    if not options.no_build:
-        installed = build.obtain(options.release, root)
     out = _out_folder(options.out)
-    say("console log: %s/console.log" % out)
+    with tempfile.TemporaryDirectory(prefix="xenlab-build-") as scratch:
+        installed = None
+        if not options.no_build:
+            installed = build.obtain(options.release, root,
+                                     copy_to=os.path.join(scratch, "installed"))
+        say("console log: %s/console.log" % out)
+        return _boots(options, groups, out, images, root, installed,
+                      environment, drive)
+
+
+def _boots(options, groups, out, images, root, installed, environment, drive):
+    memory = {"memory": parse_size(options.mem) >> 20,
+              "dom0_memory": parse_size(options.dom0_mem) >> 20}
     limit = getattr(options, "timeout", None)
     deadline = time.monotonic() + limit if limit else float("inf")
     boots = [[g] for g in groups] if getattr(options, "reboot_between", False) \

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# What every scenario in dom0 shares. A scenario sources it, makes checks, and
+# ends with `finish`. Several scenarios may run one after the other in one
+# boot: finish destroys the guests that guest_start started.
+#
+#   check TEXT COMMAND...              the command succeeds
+#   check_not TEXT COMMAND...          it fails by itself (not by a signal,
+#                                      and it exists)
+#   check_exit CODE TEXT COMMAND...    it exits with exactly this code
+#   check_output REGEX TEXT COMMAND... it succeeds and prints a matching line
+#   check_equal WANTED FOUND TEXT
+#   note TEXT                          say what comes next
+#   finish                             "N checks passed, M failed", and exit
+#
+# A check's command may be a function of the scenario. What it printed is in
+# the file $OUTPUT afterwards, and is shown when the check fails.
+
+set -u
+
+export SYSTEM_XL=/usr/sbin/xl
+WORK=$(mktemp -d /tmp/scenario.XXXXXX)
+OUTPUT=$WORK/output
+passed=0
+failed=0
+finished=
+guests=()
+
+note() {
+    printf '# %s\n' "$*"
+}
+
+pass_() {
+    passed=$((passed + 1))
+    printf 'ok      %s\n' "$1"
+}
+
+fail_() {
+    failed=$((failed + 1))
+    printf 'FAILED  %s\n' "$1"
+    shift
+    [ $# -eq 0 ] || printf '        %s\n' "$*"
+    [ ! -s "$OUTPUT" ] || tail -n 30 "$OUTPUT" | sed 's/^/        | /'
+}
+
+check() {
+    local text=$1 status
+    shift
+    "$@" >"$OUTPUT" 2>&1 </dev/null && { pass_ "$text"; return 0; }
+    status=$?
+    fail_ "$text" "exit status $status of: $*"
+    return 1
+}
+
+check_not() {
+    local text=$1 status
+    shift
+    "$@" >"$OUTPUT" 2>&1 </dev/null
+    status=$?
+    [ $status -gt 0 ] && [ $status -lt 126 ] && { pass_ "$text"; return 0; }
+    fail_ "$text" "exit status $status of: $*"
+    return 1
+}
+
+check_exit() {
+    local wanted=$1 text=$2 status
+    shift 2
+    "$@" >"$OUTPUT" 2>&1 </dev/null
+    status=$?
+    [ $status -eq "$wanted" ] && { pass_ "$text"; return 0; }
+    fail_ "$text" "exit status $status, not $wanted, of: $*"
+    return 1
+}
+
+check_output() {
+    local regex=$1 text=$2 status
+    shift 2
+    "$@" >"$OUTPUT" 2>&1 </dev/null
+    status=$?
+    if [ $status -eq 0 ] && grep -Eq -- "$regex" "$OUTPUT"; then
+        pass_ "$text"
+        return 0
+    fi
+    fail_ "$text" "no line matches '$regex', or exit status $status, of: $*"
+    return 1
+}
+
+check_equal() {
+    : >"$OUTPUT"
+    [ "$1" = "$2" ] && { pass_ "$3"; return 0; }
+    fail_ "$3" "wanted '$1', found '$2'"
+    return 1
+}
+
+# guest_start NAME [OPTION OF LABGUEST START]...: a counting guest, destroyed
+# with its disks by finish.
+guest_start() {
+    guests+=("$1")
+    check "guest $1 starts and counts" labguest start -n "$@"
+}
+
+guest_count() {
+    labguest counters "$1" count
+}
+
+guest_boot() {
+    labguest counters "$1" boot
+}
+
+# disks_agree COUNT IMAGE|NAME [LABGUEST OPTION]...: the disks are of one instant
+# of a guest whose count in RAM was COUNT ("-" for any). They are written one
+# after the other, so the first may be ahead of the last by one. Only for
+# disks that nobody is writing to, and for internal snapshots.
+disks_agree() {
+    local ram=$1 first='' last='' count
+    shift
+    labguest disk-counters -c "$@" >"$WORK/counts" || return 1
+    echo "RAM: $ram, disks:"
+    cat "$WORK/counts"
+    while read -r count; do
+        [ -z "$last" ] || [ "$count" -le "$last" ] || return 1
+        first=${first:-$count}
+        last=$count
+    done <"$WORK/counts"
+    [ -n "$first" ] && [ $((first - last)) -le 1 ] || return 1
+    [ "$ram" = - ] || { [ "$first" -le "$ram" ] && [ "$last" -ge $((ram - 1)) ]; }
+}
+
+finish() {
+    local name
+    finished=yes
+    for name in "${guests[@]+"${guests[@]}"}"; do
+        labguest destroy "$name" >"$OUTPUT" 2>&1 ||
+            fail_ "guest $name is destroyed at the end"
+    done
+    rm -rf "$WORK"
+    echo "$passed checks passed, $failed failed"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    exit
+}
+
+# A scenario that ends before its finish has failed, whatever it says.
+ended_() {
+    local status=$?
+    [ -n "$finished" ] && exit $status
+    fail_ "the scenario ended before its end (status $status)"
+    finish
+}
+trap ended_ EXIT

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 
-from . import boot, build, tree
+from . import boot, build, slot, tree
 from .common import (EXIT_PREPARE, LabError, RELEASES, cache_dir, parse_size,
                      say)
 from .machine import Drive
@@ -137,8 +137,9 @@ def _boot_and_run(options, groups):
             installed = build.obtain(options.release, root,
                                      copy_to=os.path.join(scratch, "installed"))
         say("console log: %s/console.log" % out)
-        return _boots(options, groups, out, images, root, installed,
-                      environment, drive)
+        with slot.take():
+            return _boots(options, groups, out, images, root, installed,
+                          environment, drive)
 
 
 def _boots(options, groups, out, images, root, installed, environment, drive):

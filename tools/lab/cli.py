@@ -5,12 +5,11 @@ import argparse
 import os
 import shutil
 import sys
-import tempfile
 import time
 
 from . import boot, build, slot, tree
 from .common import (EXIT_PREPARE, LabError, RELEASES, cache_dir, parse_size,
-                     say)
+                     say, scratch_folder)
 from .machine import Drive
 from .process import Interrupted, catch_signals
 from .session import Session
@@ -97,6 +96,9 @@ def _split(words):
 def _out_folder(wanted):
     if wanted:
         os.makedirs(wanted, exist_ok=True)
+        console = os.path.join(wanted, "console.log")
+        if os.path.exists(console):
+            os.unlink(console)
         return os.path.realpath(wanted)
     base = os.path.join(cache_dir(), "runs")
     os.makedirs(base, exist_ok=True)
@@ -131,7 +133,8 @@ def _boot_and_run(options, groups):
     root = tree.obtain(options.release)
     images = boot.obtain(options.release, root)
     out = _out_folder(options.out)
-    with tempfile.TemporaryDirectory(prefix="xenlab-build-") as scratch:
+    scratch = scratch_folder()
+    try:
         installed = None
         if not options.no_build:
             installed = build.obtain(options.release, root,
@@ -140,6 +143,8 @@ def _boot_and_run(options, groups):
         with slot.take():
             return _boots(options, groups, out, images, root, installed,
                           environment, drive)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _boots(options, groups, out, images, root, installed, environment, drive):

@@ -2,7 +2,9 @@
 """What every part of the lab shares: releases, places, messages, errors."""
 
 import os
+import shutil
 import sys
+import tempfile
 
 LAB_DIR = os.path.dirname(os.path.realpath(__file__))
 SOURCE_DIR = os.path.dirname(os.path.dirname(LAB_DIR))
@@ -42,6 +44,18 @@ def release_dir(release):
     path = os.path.join(cache_dir(), release)
     os.makedirs(path, exist_ok=True)
     return path
+
+
+def scratch_folder():
+    """A temporary folder with a short path (Unix sockets need one). Those of
+    processes that were killed are removed on the way."""
+    base = tempfile.gettempdir()
+    for entry in os.listdir(base):
+        words = entry.split("-")
+        if (words[0] == "xenlab" and len(words) == 3 and words[1].isdigit()
+                and not os.path.exists("/proc/" + words[1])):
+            shutil.rmtree(os.path.join(base, entry), ignore_errors=True)
+    return tempfile.mkdtemp(prefix="xenlab-%d-" % os.getpid())
 
 
 def tail(path, lines=40):

@@ -52,9 +52,10 @@ class Drive:
 
 
 class Machine:
-    """Xen and dom0 on an emulated PC."""
+    """Xen and dom0 on an emulated PC. Its first disk is dom0's scratch space,
+    its second the user's drive."""
 
-    def __init__(self, boot, shares, scratch, console, guest_type="pv",
+    def __init__(self, boot, shares, scratch, console, disk, guest_type="pv",
                  memory=3072, dom0_memory=1536, drive=None):
         self.console = console
         self._socket = os.path.join(scratch, "console.sock")
@@ -65,7 +66,7 @@ class Machine:
                 "-cpu", _CPU[guest_type], "-smp", "2", "-m", str(memory),
                 "-nodefaults", "-display", "none", "-no-reboot",
                 "-chardev", "socket,id=con,path=%s,server=on,wait=off,"
-                "logfile=%s" % (self._socket, console.replace(",", ",,")),
+                "logappend=on,logfile=%s" % (self._socket, console.replace(",", ",,")),
                 "-serial", "chardev:con",
                 "-kernel", os.path.join(boot, "xen"),
                 "-append", _XEN_ARGS % (dom0_memory, dom0_memory),
@@ -75,14 +76,22 @@ class Machine:
                      "security_model=none,multidevs=remap%s"
                      % (path.replace(",", ",,"), tag, tag,
                         "" if writable else ",readonly=on")]
+        argv += ["-drive", "if=none,id=scratch,format=raw,discard=unmap,"
+                 "cache=unsafe,file=" + disk.replace(",", ",,"),
+                 "-device", "virtio-blk-pci,drive=scratch"]
         if drive:
             drive.create()
             argv += drive.arguments()
         with open(self._log, "wb") as log:
             try:
-                self._child = spawn(argv, stdout=log, stderr=log)
+                # libxl's time limits are real time: a busy host must not
+                # make them fail.
+                self._child = spawn(argv, urgent=True, stdout=log, stderr=log)
             except OSError as e:
                 raise LabError("cannot run QEMU: %s" % e)
+
+    def alive(self):
+        return self._child.poll() is None
 
     def check_alive(self):
         """Raise when QEMU has ended: on -no-reboot that is how a crash of Xen
@@ -119,9 +128,8 @@ class Machine:
             if saved:
                 tty.setraw(terminal)
             peer.sendall(b"\n")
-            sources = [terminal, peer]
             while True:
-                ready, _, _ = select.select(sources, [], [], 1)
+                ready, _, _ = select.select([terminal, peer], [], [])
                 if peer in ready:
                     data = peer.recv(65536)
                     if not data:
@@ -129,12 +137,9 @@ class Machine:
                     os.write(1, data)
                 if terminal in ready:
                     data = os.read(terminal, 4096)
-                    if not data:
-                        sources.remove(terminal)
-                    elif _DETACH in data:
+                    if not data or _DETACH in data:
                         return
-                    else:
-                        peer.sendall(data)
+                    peer.sendall(data)
         finally:
             if saved:
                 termios.tcsetattr(terminal, termios.TCSADRAIN, saved)

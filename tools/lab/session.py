@@ -9,22 +9,23 @@ Host and dom0 talk through a folder, OUT/.spool, which dom0 has on a writable
     N/output    dom0: what it prints, stdout and stderr in order, as it comes
     N/status    dom0: its exit status, there by rename, after all output
     stop        host: no more jobs
-    down        dom0: logs copied, the drive unmounted
+    down        dom0: the drive is unmounted
+
+OUT/logs is dom0's /var/log/xen itself, so that logs outlive a crash.
 """
 
 import os
 import shlex
 import shutil
-import sys
-import tempfile
 import time
 
 from .common import (EXIT_MACHINE, EXIT_TIMEOUT, LAB_DIR, LabError, SOURCE_DIR,
-                     say, tail)
+                     say, scratch_folder, tail)
 from .machine import Machine
 
 _POLL_SECONDS = 0.05
 _STOP_SECONDS = 60
+_DISK_BYTES = 16 << 30      # sparse; what dom0 writes is freed at the end
 _HELPERS = {"dom0/boot": "usr/lib/xenlab/boot", "dom0/labguest": "usr/bin/labguest"}
 
 
@@ -36,6 +37,7 @@ class Session:
         self.out = out
         self.console = os.path.join(out, "console.log")
         self._spool = os.path.join(out, ".spool")
+        self._disk = os.path.join(out, ".scratch.img")
         self._deadline = deadline
         self._boot_timeout = boot_timeout
         self._environment = environment
@@ -43,15 +45,17 @@ class Session:
         self._machine = None
         self._up = False
         # A Unix socket's path is short: not under OUT, which the user names.
-        self._scratch = tempfile.mkdtemp(prefix="xenlab-")
+        self._scratch = scratch_folder()
         try:
             shutil.rmtree(self._spool, ignore_errors=True)
             os.makedirs(self._spool)
             overlay = self._lay_over(boot, installed)
             shares = {"root": (tree, False), "overlay": (overlay, False),
                       "src": (SOURCE_DIR, False), "out": (out, True)}
+            with open(self._disk, "wb") as f:
+                f.truncate(_DISK_BYTES)
             self._machine = Machine(boot, shares, self._scratch, self.console,
-                                    **machine)
+                                    self._disk, **machine)
         except BaseException:
             self._release()
             raise
@@ -76,7 +80,9 @@ class Session:
     def __enter__(self):
         return self
 
-    def __exit__(self, kind, _value, _traceback):
+    def __exit__(self, kind, value, _traceback):
+        if isinstance(value, LabError) and value.code == EXIT_MACHINE:
+            say("the end of %s:\n%s" % (self.console, tail(self.console)))
         try:
             # Not after a signal or a time-out: those end it at once.
             if self._up and kind is None:
@@ -87,6 +93,8 @@ class Session:
     def _release(self):
         if self._machine:
             self._machine.stop()
+        if os.path.exists(self._disk):
+            os.unlink(self._disk)
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _stop_cleanly(self):
@@ -109,18 +117,13 @@ class Session:
 
     def wait_ready(self):
         start = time.monotonic()
-        try:
-            while not os.path.exists(os.path.join(self._spool, "ready")):
-                self._machine.check_alive()
-                if time.monotonic() - start > self._boot_timeout:
-                    raise LabError("dom0 was not up in %d s"
-                                   % self._boot_timeout, EXIT_MACHINE)
-                self._check_deadline()
-                time.sleep(_POLL_SECONDS)
-        except LabError as e:
-            if e.code == EXIT_MACHINE:
-                say("the end of %s:\n%s" % (self.console, tail(self.console)))
-            raise
+        while not os.path.exists(os.path.join(self._spool, "ready")):
+            self._machine.check_alive()
+            if time.monotonic() - start > self._boot_timeout:
+                raise LabError("dom0 was not up in %d s" % self._boot_timeout,
+                               EXIT_MACHINE)
+            self._check_deadline()
+            time.sleep(_POLL_SECONDS)
         self._up = True
         say("dom0 is up after %.0f s" % (time.monotonic() - start))
 
@@ -191,4 +194,6 @@ class Session:
     def attach(self):
         say("dom0's console; Ctrl-] leaves it and stops the machine")
         self._machine.attach()
-        sys.stdout.write("\n")
+        print()
+        # Who types poweroff there has stopped it, and means no failure.
+        self._up = self._machine.alive()

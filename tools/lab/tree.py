@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 
 from . import stage
 from .common import LabError, RELEASES, release_dir
@@ -66,6 +67,8 @@ def obtain(release):
     def build(path):
         if os.geteuid() != 0:
             raise LabError("making the Debian tree needs root")
+        if not shutil.which("mmdebstrap"):
+            raise LabError("mmdebstrap is needed, and is not installed")
         argv = NAMESPACE + [
             "mmdebstrap", "--mode=root", "--variant=minbase",
             "--include=" + ",".join(names),

@@ -9,6 +9,7 @@ import subprocess
 from .common import LabError, tail
 
 _PR_SET_PDEATHSIG = 1
+_URGENT = -10
 _libc = ctypes.CDLL(None, use_errno=True)
 
 # A command run under this prefix has its own mounts and process ids: when it
@@ -21,6 +22,17 @@ def _die_with_parent():
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
+def _hurry():
+    """Where the kernel shares the processors among sessions first (autogroup),
+    a process's own priority counts only within its session."""
+    os.nice(_URGENT)
+    try:
+        with open("/proc/self/autogroup", "w") as f:
+            f.write("%d" % _URGENT)
+    except OSError:
+        pass
+
+
 def spawn(argv, urgent=False, **kwargs):
     """Start a child in its own session (the terminal's Ctrl-C is ours to
     handle) which the kernel kills should the lab itself be killed. An urgent
@@ -28,7 +40,7 @@ def spawn(argv, urgent=False, **kwargs):
     def prepare():
         _die_with_parent()
         if urgent and os.geteuid() == 0:
-            os.nice(-5)
+            _hurry()
 
     kwargs.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.Popen(argv, start_new_session=True, preexec_fn=prepare,

@@ -50,7 +50,7 @@ $(libxl_snapshot_types_files): libxl/_libxl_snapshot_types.stamp
 libxl/_libxl_snapshot_types.stamp: libxl/libxl_snapshot_types.idl $(idlc_files)
 	@$(MKDIR_P) libxl
 	$(AM_V_GEN)$(IDLC) $(srcdir)/libxl/libxl_snapshot_types.idl \
-		--base . --export LIBXL_SNAPSHOT_EXPORT \
+		--base . \
 		--header libxl/_libxl_snapshot_types.h \
 		--json-header libxl/_libxl_snapshot_types_json.h \
 		--source libxl/_libxl_snapshot_types.c

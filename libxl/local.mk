@@ -4,7 +4,8 @@ include libxl/qmp.mk
 # The types, their JSON, and the JSON reader and writer below them: also for
 # the rooms above, which store such types in files of their own.
 noinst_LTLIBRARIES += libtypes.la
-libtypes_la_SOURCES = idl/runtime.c idl/runtime.h libxl/json.c libxl/json.h
+libtypes_la_SOURCES = idl/runtime.c idl/runtime.h \
+	libxl/json.c libxl/json.h libxl/json_memory.h
 nodist_libtypes_la_SOURCES = libxl/_libxl_snapshot_types.c
 libtypes_la_LIBADD = $(YAJL_LIBS) $(XEN_LIBS)
 

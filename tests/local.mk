@@ -1,4 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+include tests/idl/local.mk
+include tests/unit/local.mk
 include tests/unit/library.mk
 include tests/qmp/local.mk
+include tests/chain/local.mk
 include tests/interop/local.mk
+include tests/system/local.mk

@@ -3,6 +3,7 @@
 EXTRA_DIST += \
 	tests/system/bad-input.sh \
 	tests/system/disk-only.sh \
+	tests/system/kill.sh \
 	tests/system/lib.sh \
 	tests/system/offline.sh \
 	tests/system/reboot.sh \

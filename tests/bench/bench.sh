@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Figures, not a test: runs in a lab's dom0, on its throttled drive, and prints
+# ratios against the system's own xl in the same run.
+#
+#   tools/xenlab run --drive bench.img,size=8G,bps-write=50M tests/bench/bench.sh
+#
+# XENLAB_GUEST_TYPE chooses the kind of guest (xenlab run --type).
+
+# shellcheck source=tests/system/lib.sh
+. "$(dirname "$0")/../system/lib.sh"
+
+rounds=${1:-3}
+data=${XENLAB_DATA:?give the lab a --drive}
+chain=/var/lib/xen/snapshots
+
+now_ms() {
+    echo $(($(date +%s%N) / 1000000))
+}
+
+# timed COMMAND...: its milliseconds, in $ms. A failure is a failed check.
+timed() {
+    local begin
+    begin=$(now_ms)
+    "$@" >"$OUTPUT" 2>&1 </dev/null || fail_ "$*"
+    ms=$(($(now_ms) - begin))
+}
+
+median() {
+    printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"
+}
+
+# The longest time in which the guest's own clock did not see it run.
+gap_of() {
+    sync
+    labguest command g resetgap
+    sleep 1
+    timed "$@"
+    labguest wait g --past $(($(guest_count g) + 2)) >/dev/null
+    gap=$(labguest counters g maxgap)
+}
+
+mkdir -p "$data/snapshots" "$chain"
+check "snapshots go to the slow drive" mount --bind "$data/snapshots" "$chain"
+
+note "pause with memory (${XENLAB_GUEST_TYPE:-pv}, 256 MiB), median of $rounds, ms as the guest saw them"
+guest_start g -d 2 --disk-dir "$data"
+ours=()
+theirs=()
+told=()
+for i in $(seq "$rounds"); do
+    gap_of "$SYSTEM_XL" save -c g "$data/image"
+    theirs+=("$gap")
+    rm -f "$data/image"
+    gap_of xl snapshot-create --json g "p$i"
+    ours+=("$gap")
+    told+=("$(xl snapshot-info --json g "p$i" |
+        python3 -c 'import json, sys; print(json.load(sys.stdin)["pause_us"] // 1000)')")
+    timed xl snapshot-delete g "p$i"
+done
+a=$(median "${ours[@]}")
+b=$(median "${theirs[@]}")
+printf '%-34s %8s ms\n' "xl save -c" "$b" "xl snapshot-create" "$a" \
+    "  as it measured itself" "$(median "${told[@]}")"
+awk -v a="$a" -v b="$b" 'BEGIN { printf "%-34s %8.2f\n", "ratio", a / b }'
+labguest destroy g >/dev/null
+guests=()
+
+note "disks alone: the whole command, median of $rounds, ms; and the pause it caused"
+printf '%-10s %8s %8s %8s\n' disks create pause delete
+for disks in 1 4 8; do
+    labguest start -n g -d "$disks" --disk-dir "$data" >/dev/null || fail_ "start"
+    create=()
+    pause=()
+    delete=()
+    for i in $(seq "$rounds"); do
+        timed xl snapshot-create --disk-only g "d$i"
+        create+=("$ms")
+        pause+=("$(xl snapshot-info --json g "d$i" |
+            python3 -c 'import json, sys; print(json.load(sys.stdin)["pause_us"] // 1000)')")
+        timed xl snapshot-delete g "d$i"
+        delete+=("$ms")
+    done
+    printf '%-10s %8s %8s %8s\n' "$disks" "$(median "${create[@]}")" \
+        "$(median "${pause[@]}")" "$(median "${delete[@]}")"
+    [ "$disks" -eq 8 ] || labguest destroy g >/dev/null
+done
+
+note "long chains: ms, and what the system's 'xl list' takes here"
+timed "$SYSTEM_XL" list
+printf '%-34s %8s ms\n' "xl list" "$ms"
+printf '%-10s %8s %8s %8s\n' snapshots list create delete
+for n in 10 1000 10000; do
+    rm -rf "${chain:?}/g"
+    mkdir -p "$chain/g"
+    python3 - "$n" "$chain/g/chain.json" <<'PYTHON'
+import json, sys
+n = int(sys.argv[1])
+nodes = []
+for i in range(1, n + 1):
+    node = {"serial": i, "name": "n%d" % i, "created": 1700000000 + i,
+            "state": "off",
+            "disks": [{"vdev": "xvdz", "path": "/images/old-%d" % i,
+                       "format": "raw", "treatment": "skipped_readonly",
+                       "handle": {}}]}
+    if i > 1:
+        node["parent"] = i - 1
+    nodes.append(node)
+json.dump({"version": 1, "domain": "g", "next_serial": n + 1, "current": n,
+           "snapshots": nodes}, open(sys.argv[2], "w"))
+PYTHON
+    timed xl snapshot-list g
+    listed=$ms
+    timed xl snapshot-create --disk-only g extra
+    created=$ms
+    timed xl snapshot-delete g extra
+    printf '%-10s %8s %8s %8s\n' "$n" "$listed" "$created" "$ms"
+done
+
+labguest destroy g >/dev/null
+umount "$chain"
+finish

@@ -6,3 +6,5 @@ include tests/qmp/local.mk
 include tests/chain/local.mk
 include tests/interop/local.mk
 include tests/system/local.mk
+include tests/bench/local.mk
+include tests/valgrind.mk

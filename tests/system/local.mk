@@ -11,6 +11,6 @@ EXTRA_DIST += \
 	tests/system/selftest.sh \
 	tests/system/together.sh \
 	tests/system/tree.sh
-EXTRA_DIST += tools/check tools/demo tools/quickstart tools/chain-verify \
+EXTRA_DIST += tools/check tools/demo tools/quickstart \
 	tests/static/cppcheck tests/static/layers tests/static/licence \
 	tests/static/python tests/static/shell

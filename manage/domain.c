@@ -32,18 +32,18 @@ static int of_snapshot(struct operation *op, const chain_snapshot *snapshot,
     return rc;
 }
 
+/* A chain without a current snapshot leaves it open which machine this is. */
 static int of_application(struct operation *op, libxl_domain_config *config)
 {
-    char *text = NULL;
+    const struct manage_application *app = &op->m->app;
     int rc;
 
-    if (op->m->app.configuration)
-        text = op->m->app.configuration(op->m->app.user, op->domain, op->err);
-    if (!text)
-        return manage_fail(op->err, MANAGE_NOT_FOUND, "there is no domain"
-                           " '%s', running or with snapshots", op->domain);
-    rc = from_json(op, config, text, "in its file");
-    free(text);
+    if (!op->configuration && app->configuration)
+        op->configuration = app->configuration(app->user, op->domain, op->err);
+    if (!op->configuration)
+        return manage_fail(op->err, MANAGE_NOT_FOUND, "the domain '%s' is off,"
+                           " and there is no configuration of it", op->domain);
+    rc = from_json(op, config, op->configuration, "in its file");
     if (!rc && (!config->c_info.name ||
                 strcmp(config->c_info.name, op->domain)))
         rc = manage_fail(op->err, MANAGE_REFUSED, "the configuration is that"

@@ -48,6 +48,7 @@ struct operation {
     struct chain_model chain;
     chain_journal journal;      /* what we have written, or found */
     bool journaled;             /* it is on the disk */
+    char *configuration;        /* of a domain that is off and has no chain */
 };
 
 void operation_init(struct operation *op);
@@ -55,7 +56,8 @@ void operation_dispose(struct operation *op);
 
 /*
  * Resolve the domain, lock its chain, recover, load. dry_run: neither lock
- * nor recover. must_exist: without a chain the domain is not found.
+ * nor recover. must_exist: without a chain the domain is not found; else one
+ * that is off is asked of the application, before anything is made for it.
  */
 int operation_begin(struct operation *op, struct manage *m, const char *verb,
                     const char *domain, bool must_exist, bool dry_run,

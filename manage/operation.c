@@ -27,6 +27,7 @@ void operation_dispose(struct operation *op)
     chain_journal_dispose(&op->journal);
     chain_model_dispose(&op->chain);
     libxl_dominfo_dispose(&op->info);
+    free(op->configuration);
     free(op->domain);
     operation_init(op);
 }
@@ -66,6 +67,18 @@ static int load(struct operation *op)
     return rc ? manage_fail_chain(op->err, &why) : 0;
 }
 
+/* Nobody here knows the domain; perhaps there is a file about it. */
+static int ask_application(struct operation *op)
+{
+    const struct manage_application *app = &op->m->app;
+
+    if (app->configuration)
+        op->configuration = app->configuration(app->user, op->domain, op->err);
+    if (op->configuration) return 0;
+    return manage_fail(op->err, MANAGE_NOT_FOUND, "there is no domain '%s',"
+                       " running or with snapshots", op->domain);
+}
+
 static int find_and_open(struct operation *op, struct manage *m,
                          const char *domain, bool must_exist,
                          struct manage_error *err)
@@ -83,11 +96,13 @@ static int find_and_open(struct operation *op, struct manage *m,
     rc = chain_store_open(m->snapshot_dir, op->domain, &op->store, &why);
     if (!rc) rc = chain_store_exists(op->store, &exists, &why);
     if (rc) return manage_fail_chain(err, &why);
-    if (exists || !must_exist) return 0;
-    return manage_fail(err, MANAGE_NOT_FOUND, op->running
-                       ? "the domain '%s' has no snapshots"
-                       : "there is no domain '%s', running or with snapshots",
-                       op->domain);
+    if (exists) return 0;
+    if (must_exist)
+        return manage_fail(err, MANAGE_NOT_FOUND, op->running
+                           ? "the domain '%s' has no snapshots"
+                           : "there is no domain '%s', running or with"
+                             " snapshots", op->domain);
+    return op->running ? 0 : ask_application(op);
 }
 
 static int lock(struct operation *op, const char *verb, int wait_ms)

@@ -323,6 +323,7 @@ static int carry_out(struct operation *op, const chain_snapshot *target,
     manage_reached(op->m, "revert:journaled");
     if (op->running) {
         rc = domain_destroy(op);
+        if (!rc) rc = operation_look(op);
         if (rc) return rc;
         manage_reached(op->m, "revert:destroyed");
     }

@@ -19,6 +19,10 @@
 /* A child that has closed its output is about to end; how often to look. */
 #define REAP_RETRY_MS 2
 
+/* How posix_spawn tells, where it cannot tell at once, that there was nothing
+ * to execute; no program we run uses it. */
+#define EXIT_NOT_RUN 127
+
 struct stream {
     int fd;                     /* -1: at its end */
     char *text;
@@ -303,6 +307,11 @@ int child_run(const char *const argv[], size_t max_out, deadline by,
     if (rc) {
         child_kill(&child);
         describe(diag, argv[0], rc);
+        goto out;
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NOT_RUN) {
+        diag_set(diag, "cannot run %s", argv[0]);
+        rc = ERROR_FAIL;
         goto out;
     }
 

@@ -77,12 +77,12 @@ void diag_set(struct diag *diag, const char *fmt, ...)
 
 void diag_prefix(struct diag *diag, const char *fmt, ...)
 {
-    char old[sizeof(diag->text)];
+    char old[sizeof(struct diag)];
     va_list ap;
     size_t used;
 
     if (!diag) return;
-    memcpy(old, diag->text, sizeof(old));
+    memcpy(old, diag->text, sizeof(diag->text));
     va_start(ap, fmt);
     vsnprintf(diag->text, sizeof(diag->text), fmt, ap);
     va_end(ap);

@@ -134,7 +134,7 @@ static int run_command(struct run *run, const char *const args[],
     int rc;
 
     argv[n++] = run->tool->program;
-    for (i = 0; args[i] && i < MAX_ARGS; i++)
+    for (i = 0; i < MAX_ARGS && args[i]; i++)
         argv[n++] = args[i];
     argv[n++] = "--image-opts";
     argv[n++] = "--";

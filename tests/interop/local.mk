@@ -5,6 +5,10 @@ EXTRA_PROGRAMS += tests/interop/qdisk-probe
 tests_interop_qdisk_probe_SOURCES = tests/interop/qdisk_probe.c
 tests_interop_qdisk_probe_LDADD = libqmp.la $(XEN_LIBS)
 
+interop_programs = tests/interop/test-qemu-img$(EXEEXT)
+EXTRA_PROGRAMS += tests/interop/test-qemu-img
+tests_interop_test_qemu_img_LDADD = libqmptest.la $(CMOCKA_LIBS)
+
 # Loaded into QEMU, so never with the sanitizers' run-time library.
 check_LTLIBRARIES += tests/interop/xenshim.la
 tests_interop_xenshim_la_SOURCES = tests/interop/rig/shim.c
@@ -25,15 +29,16 @@ interop_scripts = \
 	tests/interop/test-storage-daemon.py \
 	tests/interop/test-qdisk.py \
 	tests/interop/test-monitor-sharing.py
-interop_programs =
-EXTRA_DIST += $(interop_rig) $(interop_scripts)
+EXTRA_DIST += $(interop_rig) $(interop_scripts) tests/interop/record.py
 
 # One after the other: they measure time-outs, and QEMU is not small. A test
 # that cannot run (a tool is missing) fails like any other.
 .PHONY: check-interop
 check-interop: tests/interop/qdisk-probe$(EXEEXT) tests/interop/xenshim.la \
 		$(interop_programs)
-	@$(AM_TESTS_ENVIRONMENT) passed=0; failed=0; \
+	@for tool in sh qemu-io; do command -v $$tool >/dev/null || \
+	    { echo "check-interop: $$tool is not installed"; exit 1; }; done; \
+	$(AM_TESTS_ENVIRONMENT) passed=0; failed=0; \
 	for t in $(interop_programs) $(interop_scripts); do \
 	    echo "== $$t"; \
 	    case $$t in \

@@ -29,7 +29,8 @@ interop_scripts = \
 	tests/interop/test-storage-daemon.py \
 	tests/interop/test-qdisk.py \
 	tests/interop/test-monitor-sharing.py
-EXTRA_DIST += $(interop_rig) $(interop_scripts) tests/interop/record.py
+EXTRA_DIST += $(interop_rig) $(interop_scripts) \
+	tests/interop/README.md tests/interop/record.py
 
 # One after the other: they measure time-outs, and QEMU is not small. A test
 # that cannot run (a tool is missing) fails like any other.
@@ -42,7 +43,7 @@ check-interop: tests/interop/qdisk-probe$(EXEEXT) tests/interop/xenshim.la \
 	for t in $(interop_programs) $(interop_scripts); do \
 	    echo "== $$t"; \
 	    case $$t in \
-	    *.py) "$$PYTHON" "$$srcdir/$$t" ;; \
+	    *.py) "$$PYTHON" -B "$$srcdir/$$t" ;; \
 	    *) "./$$t" ;; \
 	    esac && passed=$$((passed + 1)) || failed=$$((failed + 1)); \
 	done; \

@@ -144,8 +144,6 @@ class Snapshots(interop.Case):
                 self.probe_ok(rig, 'create', 's%d' % n, *rig.pairs())
                 for frontend in rig.frontends:
                     frontend.disconnect()
-                for disk in rig.disks:
-                    rig.add_vbd(disk)
                 for frontend in rig.frontends:
                     frontend.connect()
             self.assertEqual(self.names(rig, rig.pairs()[0]), ['s0', 's1', 's2'])

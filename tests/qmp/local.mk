@@ -18,6 +18,7 @@ qmp_tests = \
 	tests/qmp/test-child \
 	tests/qmp/test-image-users \
 	tests/qmp/test-monitor \
+	tests/qmp/test-no-memory \
 	tests/qmp/test-qemu-img \
 	tests/qmp/test-qmp-block \
 	tests/qmp/test-qmp-client \
@@ -31,6 +32,9 @@ tests_qmp_test_block_graph_LDADD = $(qmp_test_libs)
 tests_qmp_test_child_LDADD = $(qmp_test_libs)
 tests_qmp_test_image_users_LDADD = $(qmp_test_libs)
 tests_qmp_test_monitor_LDADD = $(qmp_test_libs)
+tests_qmp_test_no_memory_LDADD = $(qmp_test_libs)
+tests_qmp_test_no_memory_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 tests_qmp_test_qemu_img_LDADD = $(qmp_test_libs)
 tests_qmp_test_qmp_block_LDADD = $(qmp_test_libs)
 tests_qmp_test_qmp_client_LDADD = $(qmp_test_libs)

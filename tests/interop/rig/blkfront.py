@@ -86,7 +86,9 @@ class Frontend:
             time.sleep(0.005)
 
     def connect(self, timeout=10):
-        self._await_backend([INIT_WAIT], timeout)
+        """The first time the backend waits for us; after a disconnect it stays
+        closed until we come back."""
+        self._await_backend([INIT_WAIT, CLOSED], timeout)
         self._reset()
         for key, value in (('ring-ref', self.first_page), ('event-channel', self.port),
                            ('protocol', 'x86_64-abi'), ('state', INITIALISED)):

@@ -139,16 +139,14 @@ class Sharing(interop.Case):
         self.usable()
 
     def test_a_qemu_that_is_gone(self):
-        process, self.rig.qemu = self.rig.qemu, None
-        process.kill()
+        self.rig.crash_qemu()
         self.probe_fails(self.rig, interop.NOTFOUND, 'no QEMU listens', 'version')
         os.unlink(qemu.monitor_path(self.rig.run_dir))
         self.probe_fails(self.rig, interop.NOTFOUND, 'no QEMU listens', 'version')
 
     def test_a_qemu_that_dies_meanwhile(self):
         probe = self.hold()
-        process, self.rig.qemu = self.rig.qemu, None
-        process.kill()
+        self.rig.crash_qemu()
         _, said = probe.communicate(timeout=10)     # goes on, with a command
         self.assertEqual(probe.returncode, interop.PROTOCOL_ERROR_QMP, said)
         self.assertRegex(said, 'has closed its monitor')

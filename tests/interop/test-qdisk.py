@@ -106,6 +106,20 @@ class Snapshots(interop.Case):
                 for disk in rig.disks:
                     qemu.qemu_img('check', '-q', disk.path)
 
+    def test_two_instants_are_told_apart(self):
+        """So that the check above means something."""
+        with Rig(interop.SHIM, interop.PROBE, 2) as rig:
+            rig.start_writer()
+            rig.writer.fill()
+            for pair in rig.pairs():
+                self.probe_ok(rig, 'create', 's1', pair)
+                between = rig.writer.answered + 100
+                while rig.writer.answered < between:
+                    pass
+            rig.shut_down()
+            self.assertRaises(writer.Inconsistent, writer.check, rig.contents('s1'))
+            writer.check(rig.contents())
+
     def test_all_or_nothing(self):
         with Rig(interop.SHIM, interop.PROBE, formats=['qcow2', 'qcow2', 'raw']) as rig:
             rig.start_writer()
@@ -134,6 +148,19 @@ class Snapshots(interop.Case):
                 rig.qemu.qmp.command('blockdev-snapshot-internal-sync',
                                      {'device': 'xvda-qcow2', 'name': 's%03d-%s' % (n, 'x' * 90)})
             self.assertEqual(len(self.names(rig, rig.pairs()[0])), 400)
+
+    def test_they_outlive_qemu(self):
+        with Rig(interop.SHIM, interop.PROBE, 2) as rig:
+            for name in ('s0', 's1'):
+                rig.start_writer()
+                rig.writer.fill()
+                least, most = self.take(rig, name)
+                rig.crash_qemu()
+                last = writer.check(rig.contents(name))
+                self.assertTrue(least <= last <= most, (least, last, most))
+                rig.start_qemu()
+            for pair in rig.pairs():
+                self.assertEqual(self.names(rig, pair), ['s0', 's1'])
 
     def test_the_guest_comes_and_goes(self):
         """Its disks move between threads as it connects and disconnects."""

@@ -65,6 +65,7 @@ class Frontend:
         self.produced = self.consumed = 0
         self.free = list(range(RING_SIZE))
         self.pending = {}                   # id -> (operation, bytes)
+        self.abandoned = False              # nobody will answer any more
 
     def close(self):
         for index in ('req_prod', 'req_event', 'rsp_prod', 'rsp_event'):
@@ -152,9 +153,9 @@ class Frontend:
             if self.consumed & 0xffffffff != self.rsp_prod.value:
                 continue                    # it came just before we asked for an event
             left = end - time.monotonic()
-            if left <= 0:
+            if left <= 0 or self.abandoned:
                 raise Stuck('disk %d does not answer' % self.number)
-            ready, _, _ = select.select([self.from_backend], [], [], left)
+            ready, _, _ = select.select([self.from_backend], [], [], min(left, 0.1))
             if ready:
                 os.read(self.from_backend, 4096)
 

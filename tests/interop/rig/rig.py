@@ -54,6 +54,7 @@ class Rig:
         self.disks = []
         self.frontends = []
         self.writer = None
+        self.next_write = 0
         self.qemu = None
         self.xenstored = None
 
@@ -85,11 +86,10 @@ class Rig:
         disk = Disk(index, os.path.join(self.directory, 'disk%d.%s' % (index, fmt)), fmt)
         qemu.qemu_img('create', '-q', '-f', fmt, disk.path, IMAGE_SIZE)
         self.disks.append(disk)
-        self.add_vbd(disk)
         self.frontends.append(blkfront.Frontend(self.directory, self.xenstored.store, index,
                                                 disk.number))
 
-    def add_vbd(self, disk):
+    def _add_vbd(self, disk):
         """What libxl writes for a qdisk, and in its order: the state last."""
         store = self.xenstored.store
         backend = '/local/domain/0/backend/qdisk/1/%d' % disk.number
@@ -108,6 +108,9 @@ class Rig:
             store.write(path, value)
 
     def start_qemu(self):
+        """Also after crash_qemu: the images are opened as they were left."""
+        for disk in self.disks:
+            self._add_vbd(disk)
         self.qemu = qemu.xenpv(self.run_dir, os.path.join(self.directory, 'qemu.log'),
                                self.environment)
         for frontend in self.frontends:
@@ -122,13 +125,23 @@ class Rig:
     def shut_down(self):
         """Stop the guest, and QEMU after it. A QEMU that crashed is an error."""
         try:
-            if self.writer:
-                self.writer.stop()
-                self.writer = None
+            self._stop_writer()
         finally:
             if self.qemu:
                 process, self.qemu = self.qemu, None
                 process.close()
+
+    def crash_qemu(self):
+        """SIGKILL, as libxl does it to a domain that is destroyed; the guest
+        goes with it."""
+        process, self.qemu = self.qemu, None
+        process.kill()
+        for frontend in self.frontends:
+            frontend.abandoned = True
+        try:
+            self._stop_writer()
+        except blkfront.Stuck:
+            pass
 
     def _clean(self):
         if self.qemu:
@@ -142,7 +155,15 @@ class Rig:
     # The guest.
 
     def start_writer(self):
-        self.writer = writer.Writer(self.frontends).start()
+        self.writer = writer.Writer(self.frontends, self.next_write).start()
+
+    def _stop_writer(self):
+        stopped, self.writer = self.writer, None
+        if stopped:
+            try:
+                stopped.stop()
+            finally:
+                self.next_write = stopped.answered + 2  # one may not be answered
 
     @contextlib.contextmanager
     def paused(self):

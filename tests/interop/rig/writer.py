@@ -9,6 +9,7 @@ of several disks that is not of one instant, or that lost a write, breaks that.
 """
 import struct
 import threading
+import time
 
 BLOCK = 4096
 BLOCKS = 256
@@ -59,11 +60,12 @@ def check(images):
 
 
 class Writer:
-    """Writes from a thread of its own until stopped."""
+    """Writes from a thread of its own until stopped, from number first on."""
 
-    def __init__(self, frontends):
+    def __init__(self, frontends, first=0):
         self.frontends = frontends
-        self.answered = -1          # the last write that QEMU has answered
+        self.first = first
+        self.answered = first - 1   # the last write that QEMU has answered
         self.running = threading.Lock()     # held by whoever pauses the guest
         self.stopping = False
         self.error = None
@@ -97,6 +99,14 @@ class Writer:
 
     def unpause(self):
         self.running.release()
+
+    def fill(self):
+        """Wait until every block has been written since the start. What an
+        earlier writer left, on disks that lost some of it, is then gone."""
+        while self.answered < self.first + BLOCKS * len(self.frontends):
+            if self.error:
+                raise self.error
+            time.sleep(0.01)
 
     def stop(self):
         self.stopping = True

@@ -47,14 +47,20 @@ def _guest_image(tree, kernel, counter, path):
     image.write(path)
 
 
+def _guest_files():
+    folder = os.path.join(LAB_DIR, "guest")
+    return [os.path.join(folder, n) for n in sorted(os.listdir(folder))]
+
+
 def _compile_counter(release, tree, path):
     """Compile the guest's program in the tree, under its own mounts."""
     work = os.path.join(path, "work")
     os.mkdir(work)
-    shutil.copy(os.path.join(LAB_DIR, "guest/counter.c"), work)
+    for name in _guest_files():
+        shutil.copy(name, work)
     script = ('mount --bind "$1" "$2/work" && exec chroot "$2" sh -c "cd /work'
               ' && gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static -pthread'
-              ' -o counter counter.c"')
+              ' -o counter *.c"')
     log = os.path.join(release_dir(release), "boot.log")
     open(log, "w").close()
     run_logged(NAMESPACE + ["sh", "-c", script, "sh", work, tree], log,
@@ -86,6 +92,5 @@ def obtain(release, tree):
         ("file", os.path.join(LAB_DIR, "boot.py")),
         ("file", os.path.join(LAB_DIR, "initramfs.py")),
         ("file", os.path.join(LAB_DIR, "dom0/init")),
-        ("file", os.path.join(LAB_DIR, "guest/init")),
-        ("file", os.path.join(LAB_DIR, "guest/counter.c")))
+        *(("file", name) for name in _guest_files()))
     return stage.obtain(release, "boot", digest, build)

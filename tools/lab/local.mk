@@ -18,4 +18,7 @@ EXTRA_DIST += \
 	tools/lab/dom0/init \
 	tools/lab/dom0/labguest \
 	tools/lab/guest/counter.c \
-	tools/lab/guest/init
+	tools/lab/guest/counter.h \
+	tools/lab/guest/disk.c \
+	tools/lab/guest/init \
+	tools/lab/guest/xenstore.c

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <libxl_utils.h>
+
+#include "xl/app.h"
+#include "xl/child.h"
+#include "xl/domain_create.h"
+#include "xl/domain_start.h"
+#include "xl/monitor.h"
+#include "xl/xl_conf.h"
+
+/* Waiting for the create lock, device hotplug, and a disk this slow. */
+#define RESTORE_BASE_S 600
+#define RESTORE_BYTES_PER_S (4 << 20)
+/* A configuration is some ten kilobytes. */
+#define CONFIG_MAX (4 << 20)
+
+static int __attribute__((format(printf, 3, 4)))
+fail(struct manage_error *err, int rc, const char *fmt, ...)
+{
+    va_list ap;
+
+    err->outcome = MANAGE_FAILED;
+    va_start(ap, fmt);
+    vsnprintf(err->text, sizeof(err->text), fmt, ap);
+    va_end(ap);
+    return rc;
+}
+
+/* Nobody may have that name yet. */
+static int check_name_is_free(struct xl_app *app, const char *domain,
+                              struct manage_error *err)
+{
+    uint32_t domid;
+    int rc;
+
+    rc = libxl_name_to_domid(app->ctx, domain, &domid);
+    if (!rc)
+        return fail(err, ERROR_INVAL, "cannot start %s: domain %u has that "
+                    "name; destroy or rename it first", domain, domid);
+    /* What libxl_name_to_domid() says when there is none. */
+    if (rc != ERROR_INVAL)
+        return fail(err, rc, "cannot start %s: cannot list the domains",
+                    domain);
+    return 0;
+}
+
+/*
+ * ---- from a memory image ----
+ */
+
+/* What a killed xl left: it had no time to clean up. check_name_is_free() came
+ * before, so a domain of that name is the one that xl was building. */
+static void destroy_half_built(struct xl_app *app, const char *domain)
+{
+    uint32_t domid;
+
+    if (!libxl_name_to_domid(app->ctx, domain, &domid))
+        domain_create_clear(app->ctx, domid);
+}
+
+/* The domain that xl has restored, which must be there and stand still. */
+static int find_restored(struct xl_app *app, const char *domain,
+                         uint32_t *domid_r, struct manage_error *err)
+{
+    libxl_dominfo info;
+    uint32_t domid;
+    int rc;
+
+    libxl_dominfo_init(&info);
+    rc = libxl_name_to_domid(app->ctx, domain, &domid);
+    if (rc) {
+        rc = fail(err, ERROR_FAIL, "xl restore succeeded, but there is no "
+                  "domain %s: does the memory image belong to it?", domain);
+        goto out;
+    }
+    rc = libxl_domain_info(app->ctx, &info, domid);
+    if (rc || !info.paused || info.dying || info.shutdown) {
+        domain_create_clear(app->ctx, domid);
+        rc = fail(err, ERROR_FAIL, "xl restore succeeded, but domain %s did "
+                  "not stay paused; it was destroyed", domain);
+        goto out;
+    }
+    *domid_r = domid;
+
+ out:
+    libxl_dominfo_dispose(&info);
+    return rc;
+}
+
+int domain_start_restore(struct xl_app *app, const char *memory_path,
+                         const char *domain, uint32_t *domid_r,
+                         struct manage_error *err)
+{
+    char xl_arg[] = "xl", restore_arg[] = "restore", paused_arg[] = "-p";
+    char *path_arg = NULL, why[640];
+    char *argv[] = { xl_arg, restore_arg, paused_arg, NULL, NULL };
+    struct child_spec spec = {
+        .path = app->system_xl,
+        .argv = argv,
+        .stdin_fd = -1,
+        .die_with_us = true,
+    };
+    struct child_result result;
+    struct stat st;
+    int rc;
+
+    rc = check_name_is_free(app, domain, err);
+    if (rc) goto out;
+
+    if (stat(memory_path, &st)) {
+        rc = fail(err, ERROR_FAIL, "cannot restore %s: %s: %s", domain,
+                  memory_path, strerror(errno));
+        goto out;
+    }
+    spec.timeout_s = RESTORE_BASE_S + st.st_size / RESTORE_BYTES_PER_S;
+    path_arg = strdup(memory_path);
+    if (!path_arg) {
+        rc = fail(err, ERROR_NOMEM, "cannot restore %s: out of memory", domain);
+        goto out;
+    }
+    argv[3] = path_arg;
+
+    rc = child_run(&spec, &result);
+    if (rc) {
+        rc = fail(err, rc, "cannot restore %s: cannot run %s: %s", domain,
+                  app->system_xl, strerror(errno));
+        goto out;
+    }
+    if (!child_succeeded(&result)) {
+        /* One that ended by itself destroyed what it had begun. */
+        if (!WIFEXITED(result.status)) destroy_half_built(app, domain);
+        child_describe(&result, why, sizeof(why));
+        rc = fail(err, ERROR_FAIL, "cannot restore %s: xl restore: %s", domain,
+                  why);
+        goto out;
+    }
+    rc = find_restored(app, domain, domid_r, err);
+
+ out:
+    free(path_arg);
+    return rc;
+}
+
+/*
+ * ---- by booting ----
+ */
+
+/* The file, NUL-terminated; one that has a NUL inside is refused. */
+static int read_text(const char *path, char **text_r)
+{
+    char *text = NULL;
+    struct stat st;
+    ssize_t n;
+    off_t have = 0;
+    int fd, rc, e;
+
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st)) {
+        rc = ERROR_FAIL;
+        goto out;
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size > CONFIG_MAX) {
+        errno = EFBIG;
+        rc = ERROR_INVAL;
+        goto out;
+    }
+    text = malloc(st.st_size + 1);
+    if (!text) {
+        rc = ERROR_NOMEM;
+        goto out;
+    }
+    while (have < st.st_size) {
+        n = read(fd, text + have, st.st_size - have);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            if (!n) errno = EIO;
+            rc = ERROR_FAIL;
+            goto out;
+        }
+        have += n;
+    }
+    text[have] = '\0';
+    if (strlen(text) != (size_t)have) {
+        errno = EILSEQ;
+        rc = ERROR_INVAL;
+        goto out;
+    }
+    *text_r = text;
+    text = NULL;
+    rc = 0;
+
+ out:
+    e = errno;
+    free(text);
+    if (fd >= 0) close(fd);
+    errno = e;
+    return rc;
+}
+
+/* config_r is initialised by the caller. */
+static int read_config(struct xl_app *app, const char *path, const char *domain,
+                       libxl_domain_config *config_r, struct manage_error *err)
+{
+    char *text = NULL;
+    int rc;
+
+    rc = read_text(path, &text);
+    if (rc) {
+        rc = fail(err, rc, "cannot start %s: %s: %s", domain, path,
+                  strerror(errno));
+        goto out;
+    }
+    rc = libxl_domain_config_from_json(app->ctx, config_r, text);
+    if (rc) {
+        rc = fail(err, ERROR_INVAL, "cannot start %s: %s is no domain "
+                  "configuration", domain, path);
+        goto out;
+    }
+    if (!config_r->c_info.name || strcmp(config_r->c_info.name, domain)) {
+        rc = fail(err, ERROR_INVAL, "cannot start %s: %s is the configuration "
+                  "of %s", domain, path,
+                  config_r->c_info.name ? config_r->c_info.name : "nothing");
+        goto out;
+    }
+
+ out:
+    free(text);
+    return rc;
+}
+
+int domain_start_boot(struct xl_app *app, const char *config_path,
+                      const char *domain, uint32_t *domid_r,
+                      struct manage_error *err)
+{
+    struct xl_conf conf = { .lockfile = NULL };
+    libxl_domain_config config;
+    const char *name;
+    uint32_t domid;
+    int rc;
+
+    libxl_domain_config_init(&config);
+
+    rc = read_config(app, config_path, domain, &config, err);
+    if (rc) goto out;
+    rc = check_name_is_free(app, domain, err);
+    if (rc) goto out;
+    rc = xl_conf_read(app->ctx, xl_conf_path, &conf);
+    if (rc) {
+        rc = fail(err, rc, "cannot start %s: cannot read %s", domain,
+                  xl_conf_path);
+        goto out;
+    }
+
+    rc = domain_create(app->ctx, &conf, &config, &domid);
+    if (rc) {
+        name = libxl_error_to_string(rc);
+        rc = fail(err, rc, rc == ERROR_NOMEM
+                  ? "cannot start %s: not enough free memory (%s)"
+                  : rc == ERROR_LOCK_FAIL
+                  ? "cannot start %s: cannot take xl's create lock (%s)"
+                  : "cannot start %s: libxl could not create it (%s)",
+                  domain, name ? name : "unknown error");
+        goto out;
+    }
+
+    /* It is paused: it cannot end before somebody watches. */
+    rc = watch_start_monitor(app->ctx, domid, 0, err);
+    if (rc) {
+        domain_create_clear(app->ctx, domid);
+        goto out;
+    }
+    *domid_r = domid;
+
+ out:
+    xl_conf_dispose(&conf);
+    libxl_domain_config_dispose(&config);
+    return rc;
+}

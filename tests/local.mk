@@ -2,6 +2,7 @@
 include tests/idl/local.mk
 include tests/unit/local.mk
 include tests/unit/library.mk
+include tests/unit/watch.mk
 include tests/qmp/local.mk
 include tests/chain/local.mk
 include tests/interop/local.mk

@@ -20,6 +20,9 @@
 
 #include "xl/child.h"
 
+#define LOOK_MAX_MS 60000
+#define LOOK_BLIND_MS 50
+
 /* ---- the output ---- */
 
 void child_output_init(struct child_output *out)
@@ -149,6 +152,12 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
+static void reap(pid_t pid, int *status)
+{
+    while (waitpid(pid, status, 0) < 0 && errno == EINTR)
+        ;
+}
+
 /*
  * Starts the program. *output_r is the reading end of its output. The second
  * pipe closes when exec succeeds; what comes out of it is exec's errno.
@@ -187,8 +196,7 @@ static int child_start(const struct child_spec *spec, pid_t *pid_r,
         n = read(report[0], &exec_errno, sizeof(exec_errno));
     while (n < 0 && errno == EINTR);
     if (n) {
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-            ;
+        reap(pid, NULL);
         errno = n == sizeof(exec_errno) ? exec_errno : EIO;
         rc = ERROR_NOTFOUND;
         goto out;
@@ -237,7 +245,8 @@ static bool drain(int fd, struct child_output *out)
 
 /*
  * Until the program has ended, not until its output has: a daemon that it
- * leaves may hold that open for ever.
+ * leaves may hold that open for ever. pid_fd: -1 where there is no such thing
+ * (before Linux 5.3), then it is looked after now and then.
  */
 static void child_follow(pid_t pid, int pid_fd, int output_fd, int64_t deadline,
                          struct child_output *out, struct child_result *res)
@@ -256,19 +265,17 @@ static void child_follow(pid_t pid, int pid_fd, int output_fd, int64_t deadline,
             kill(-pid, SIGKILL);
             kill(pid, SIGKILL);
         }
-        if (res->timed_out)
-            left = -1;
-        else if (left > 60000)
-            left = 60000;
+        if (res->timed_out || left > LOOK_MAX_MS) left = LOOK_MAX_MS;
+        if (pid_fd < 0 && left > LOOK_BLIND_MS) left = LOOK_BLIND_MS;
 
         r = poll(fds, 2, left);
         if (r < 0 && errno != EINTR) break;
-        if (r <= 0) continue;
-        if (fds[1].revents && !drain(output_fd, out)) fds[1].fd = -1;
-        if (fds[0].revents) break;
+        if (r > 0 && fds[1].revents && !drain(output_fd, out)) fds[1].fd = -1;
+        if (pid_fd < 0 ? waitpid(pid, &res->status, WNOHANG) == pid
+                       : r > 0 && fds[0].revents)
+            break;
     }
-    while (waitpid(pid, &res->status, 0) < 0 && errno == EINTR)
-        ;
+    if (pid_fd >= 0) reap(pid, &res->status);
     drain(output_fd, out);
 }
 
@@ -289,15 +296,6 @@ int child_run(const struct child_spec *spec, struct child_result *result_r)
     fcntl(output_fd, F_SETFL, O_NONBLOCK);
 
     pid_fd = syscall(SYS_pidfd_open, pid, 0U);
-    if (pid_fd < 0) {
-        e = errno;
-        kill(-pid, SIGKILL);
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-        errno = e;
-        rc = ERROR_FAIL;
-        goto out;
-    }
     child_follow(pid, pid_fd, output_fd, deadline, &out, &res);
     snprintf(res.line, sizeof(res.line), "%s", child_output_line(&out));
     *result_r = res;

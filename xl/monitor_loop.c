@@ -19,6 +19,8 @@
 
 /* libxl waits on a handful of descriptors. */
 #define POLLS_START 8
+/* How often to look after a process that there is no pidfd for. */
+#define BLIND_MS 1000
 
 void monitor_init(struct monitor *m)
 {
@@ -132,7 +134,8 @@ static bool stand_by(struct monitor *m, pid_t pid)
     int rc;
 
     m->after_fd = syscall(SYS_pidfd_open, pid, 0U);
-    if (m->after_fd < 0) return false;
+    /* Without one (before Linux 5.3) it is looked after now and then. */
+    if (m->after_fd < 0 && errno == ESRCH) return false;
 
     /* The number may have passed on to another process before that. */
     m->after_log = watcher_open_log(m->proc_dir, pid);
@@ -259,6 +262,7 @@ static int poll_once(struct monitor *m, bool *ended_r)
 {
     struct timeval now;
     int num, timeout, rc, r;
+    bool blind;
 
     for (;;) {
         struct pollfd *more;
@@ -277,6 +281,8 @@ static int poll_once(struct monitor *m, bool *ended_r)
     }
     if (rc) return rc;
 
+    blind = m->after_pid && m->after_fd < 0;
+    if (blind && (timeout < 0 || timeout > BLIND_MS)) timeout = BLIND_MS;
     m->polls[0].fd = m->after_fd;
     m->polls[0].events = POLLIN;
     m->polls[0].revents = 0;
@@ -286,7 +292,8 @@ static int poll_once(struct monitor *m, bool *ended_r)
 
     gettimeofday(&now, NULL);
     libxl_osevent_afterpoll(m->ctx, num, m->polls + 1, now);
-    *ended_r = m->polls[0].revents;
+    *ended_r = blind ? !watcher_alive(m->proc_dir, m->after_pid)
+                     : m->polls[0].revents;
     return 0;
 }
 

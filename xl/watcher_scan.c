@@ -262,6 +262,18 @@ static bool process_watches(int proc, pid_t pid, uint32_t domid,
     return yes;
 }
 
+bool watcher_alive(const char *proc_dir, pid_t pid)
+{
+    bool yes;
+    int proc;
+
+    proc = open(proc_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (proc < 0) return false;
+    yes = process_is_xl(proc, pid);
+    close(proc);
+    return yes;
+}
+
 int watcher_open_log(const char *proc_dir, pid_t pid)
 {
     int proc, fd;

@@ -51,6 +51,9 @@ int watcher_find(const char *proc_dir, uint32_t domid, const char *name,
  */
 int watcher_log_domid(int fd, pid_t pid, uint32_t *domid_r);
 
+/* Does this process live, as an xl of our user's? A zombie does not. */
+bool watcher_alive(const char *proc_dir, pid_t pid);
+
 /* The descriptor that a process logs to, opened anew for reading; or -1. */
 int watcher_open_log(const char *proc_dir, pid_t pid);
 

@@ -56,6 +56,7 @@ void fake_reset(void)
     libxl_domain_config_init(&fake.config);
     fake.next_domid = 9;
     fake.version_minor = 17;
+    fake.free_kb = 2000;
     deaths = NULL;
     ejects = NULL;
     queue = NULL;
@@ -286,6 +287,10 @@ int libxl_name_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid)
 {
     uint32_t i;
 
+    if (fake.blind_lookups > 0) {
+        fake.blind_lookups--;
+        return ERROR_INVAL;
+    }
     for (i = 0; i < FAKE_DOMAINS; i++) {
         if (fake.dom[i].exists && !strcmp(fake.dom[i].name, name)) {
             *domid = i;
@@ -327,6 +332,15 @@ void libxl_domain_config_copy(libxl_ctx *ctx, libxl_domain_config *dst,
     }
 }
 
+/* The same: a configuration is its name here, and nothing begins with '?'. */
+int libxl_domain_config_from_json(libxl_ctx *ctx, libxl_domain_config *config,
+                                  const char *text)
+{
+    if (text[0] == '?') return ERROR_FAIL;
+    config->c_info.name = copy_text(text);
+    return 0;
+}
+
 int libxl_retrieve_domain_configuration(libxl_ctx *ctx, uint32_t domid,
                                         libxl_domain_config *config,
                                         const libxl_asyncop_how *how)
@@ -344,6 +358,11 @@ int libxl_userdata_retrieve(libxl_ctx *ctx, uint32_t domid, const char *id,
 {
     *data_r = NULL;
     *len_r = 0;
+    if (!strcmp(id, "libvirt-xml") && fake.dom[domid].libvirt) {
+        *data_r = (uint8_t *)strdup("<domain/>");
+        *len_r = strlen("<domain/>");
+        return 0;
+    }
     if (strcmp(id, "xl") || !fake.dom[domid].updated[0]) return 0;
     *data_r = (uint8_t *)strdup(fake.dom[domid].updated);
     *len_r = strlen(fake.dom[domid].updated);
@@ -447,7 +466,26 @@ int libxl_domain_need_memory(libxl_ctx *ctx, libxl_domain_config *config,
 
 int libxl_get_free_memory(libxl_ctx *ctx, uint64_t *memkb)
 {
-    *memkb = 2000;
+    *memkb = fake.free_kb;
+    return 0;
+}
+
+int libxl_set_memory_target(libxl_ctx *ctx, uint32_t domid, int64_t target,
+                            int relative, int enforce)
+{
+    if (domid || !relative || enforce || target >= 0) return ERROR_INVAL;
+    fake.dom0_asked_kb = -target;
+    trace("shrink(%llu) ", (unsigned long long)fake.dom0_asked_kb);
+    return 0;
+}
+
+int libxl_wait_for_memory_target(libxl_ctx *ctx, uint32_t domid, int wait_secs)
+{
+    uint64_t step = fake.dom0_asked_kb;
+
+    if (fake.dom0_stuck) return ERROR_FAIL;
+    if (step > fake.dom0_step_kb) step = fake.dom0_step_kb;
+    fake.free_kb += step;
     return 0;
 }
 

@@ -22,6 +22,7 @@ struct fake_domain {
     libxl_uuid uuid;
     int preserved;          /* how often it was renamed by preserve */
     char updated[64];       /* "xl" userdata */
+    bool libvirt;           /* has "libvirt-xml" userdata */
 };
 
 struct fake_xen {
@@ -39,6 +40,14 @@ struct fake_xen {
     bool retrieve_fails;
     bool preserve_fails;
     bool soft_reset_fails;
+    /* Memory: what is free, and what dom0 gives up when asked: all of it, so
+     * much at a time, or nothing. */
+    uint64_t free_kb, dom0_step_kb;
+    uint64_t dom0_asked_kb;
+    bool dom0_stuck;
+    /* So many lookups by name find nothing: what they are about appears
+     * later, while something else runs. */
+    int blind_lookups;
     /* With reason_changes: a domain whose shutdown has been reported has by
      * then shut down for another reason. */
     bool reason_changes;

@@ -7,7 +7,8 @@ watch_tests = \
 	tests/unit/watch-lock \
 	tests/unit/watch-monitor \
 	tests/unit/watch-plan \
-	tests/unit/watch-scan
+	tests/unit/watch-scan \
+	tests/unit/watch-start
 check_PROGRAMS += $(watch_tests)
 TESTS += $(watch_tests)
 
@@ -24,5 +25,9 @@ tests_unit_watch_plan_SOURCES = tests/unit/watch-plan.c
 tests_unit_watch_plan_LDADD = $(watch_test_libs)
 tests_unit_watch_scan_SOURCES = tests/unit/watch-scan.c
 tests_unit_watch_scan_LDADD = $(watch_test_libs)
+
+tests_unit_watch_start_SOURCES = tests/unit/watch-start.c \
+	tests/unit/fake_xen.c tests/unit/fake_xen.h
+tests_unit_watch_start_LDADD = $(watch_test_libs)
 
 endif

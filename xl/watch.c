@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libxl_utils.h>
 
@@ -72,17 +74,32 @@ static bool xl_outlives_suspend(struct xl_app *app)
            (info->xen_version_major == 4 && info->xen_version_minor >= 20);
 }
 
+/*
+ * Our own executable, by its name where it still has one. The link alone would
+ * do, except under programs that run us inside of them (valgrind), which know
+ * what to answer when asked for the name.
+ */
+static const char *own_path(char *path, size_t size)
+{
+    static const char magic[] = "/proc/self/exe";
+    ssize_t n = readlink(magic, path, size);
+
+    if (n <= 0 || (size_t)n >= size) return magic;
+    path[n] = '\0';
+    return access(path, X_OK) ? magic : path;
+}
+
 int watch_start_monitor(libxl_ctx *ctx, uint32_t domid, pid_t after_pid,
                         struct manage_error *err)
 {
-    char domid_arg[16], uuid_arg[40], pid_arg[16], why[640];
+    char domid_arg[16], uuid_arg[40], pid_arg[16], why[640], self[PATH_MAX];
     char name_arg[] = "xl", cmd_arg[] = WATCHER_SUBCOMMAND;
     char domid_opt[] = "--domid", uuid_opt[] = "--uuid";
     char after_opt[] = "--after-pid";
     char *argv[] = { name_arg, cmd_arg, domid_opt, domid_arg, uuid_opt,
                      uuid_arg, after_opt, pid_arg, NULL };
     struct child_spec spec = {
-        .path = "/proc/self/exe",
+        .path = own_path(self, sizeof(self)),
         .argv = argv,
         .stdin_fd = -1,
         .timeout_s = MONITOR_START_S,

@@ -23,7 +23,7 @@ watcher_pids() {
         line=$(grep -a '^Waiting for domain .* to die \[pid [0-9]*\]$' "$log" | tail -n 1)
         pid=${line##*\[pid }
         pid=${pid%\]}
-        [ -n "$pid" ] && [ -d "/proc/$pid" ] || continue
+        if [ -z "$pid" ] || [ ! -d "/proc/$pid" ]; then continue; fi
         case $(readlink "/proc/$pid/exe") in */xl) ;; *) continue ;; esac
         [ "$(readlink "/proc/$pid/fd/2")" = "$log" ] || continue
         case $line in *" (domid $1) to die "*) ;; *) continue ;; esac
@@ -106,17 +106,19 @@ standing_by() {
 }
 
 clean_monitor() {
-    local pid=$1 fd
+    local pid=$1 fd parent group session terminal
     ls -l "/proc/$pid/fd"
     [ "$(readlink "/proc/$pid/cwd")" = / ] || return 1
     [ "$(readlink "/proc/$pid/fd/0")" = /dev/null ] || return 1
-    [ "$(ps -o tty= -p "$pid" | tr -d ' ')" = '?' ] || return 1
-    [ "$(ps -o sid= -p "$pid" | tr -d ' ')" != "$(ps -o sid= -p $$ | tr -d ' ')" ] || return 1
+    # parent, group, session, terminal
+    read -r _ _ _ parent group session terminal _ <"/proc/$pid/stat"
+    echo "parent $parent, group $group, session $session, terminal $terminal"
+    [ "$parent" -eq 1 ] && [ "$terminal" -eq 0 ] && [ "$session" -ne "$pid" ] || return 1
+    [ "$session" -ne "$(cut -d' ' -f6 /proc/$$/stat)" ] || return 1
     for fd in /proc/"$pid"/fd/*; do
         case $(readlink "$fd") in
         /dev/null|"$LOGS"/*|/dev/xen/*|/proc/xen/*|socket:*|pipe:*|anon_inode:*) ;;
-        "$RUN"/xl-snapshot-monitor-*|/var/run/xen/*) ;;
-        /run/xen*) ;;
+        "$RUN"/xl-snapshot-monitor-*) ;;
         *) readlink "$fd"; return 1 ;;
         esac
     done

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Bringing domains up, and keeping them watched, without a hypervisor: the
- * system's xl is a script, and the monitor that is started is this program.
+ * Bringing domains up without a hypervisor: the system's xl is a script, and
+ * the monitor that is started is this program.
  */
 #include "config.h"
 
@@ -27,11 +27,7 @@
 #include "xl/child.h"
 #include "xl/domain_create.h"
 #include "xl/domain_start.h"
-#include "xl/watch.h"
 #include "xl/watcher_scan.h"
-
-#define DOMID 3
-#define UUID3 "03030303-0303-0303-0303-030303030303"
 
 /* In the environment, so that the monitor that is started finds it. */
 #define TOP "WATCH_START_TOP"
@@ -40,7 +36,6 @@ static char top[] = "/tmp/watch-start.XXXXXX";
 static char xl_path[64], told_path[64], image_path[64];
 static struct xl_app app;
 static struct manage_error err;
-static pid_t watcher;
 
 static void write_text(const char *path, const char *text, int mode)
 {
@@ -82,7 +77,6 @@ static int setup(void **state)
     memset(&err, 0, sizeof(err));
     memset(&app, 0, sizeof(app));
     app.system_xl = xl_path;
-    watcher = 0;
     unsetenv("WATCH_START_FAILS");
     write_text(image_path, "image", 0600);
     set_xl("exit 0");
@@ -91,10 +85,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    if (watcher) {
-        kill(watcher, SIGKILL);
-        waitpid(watcher, NULL, 0);
-    }
     unlink(image_path);
     unlink(xl_path);
     unlink(told_path);
@@ -351,99 +341,6 @@ static void test_create_lock(void **state)
     assert_int_equal(status, 0);
 }
 
-/* ---- who watches ---- */
-
-/* A real process called xl that says it watches DOMID. script: what it is
- * given to run, which is its second argument. */
-static void start_watcher(const char *script)
-{
-    char exe[128], log[128], line[128];
-    char cp[] = "cp", sh_path[] = "/bin/sh";
-    char *argv[] = { cp, sh_path, exe, NULL };
-    struct child_spec spec = { "/bin/cp", argv, -1, false, 60 };
-    struct child_result result;
-    int fd, i;
-
-    snprintf(exe, sizeof(exe), "%s/bin/xl", top);
-    snprintf(log, sizeof(log), "%s/xl-guest.log", top);
-    assert_int_equal(child_run(&spec, &result), 0);
-    assert_true(child_succeeded(&result));
-    unlink(log);
-    fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    assert_true(fd >= 0);
-    watcher = fork();
-    assert_true(watcher >= 0);
-    if (!watcher) {
-        dup2(fd, 2);
-        if (chdir(top)) _exit(127);
-        execl(exe, "xl", script, (char *)NULL);
-        _exit(127);
-    }
-    snprintf(line, sizeof(line), "Waiting for domain guest (domid %u) to die "
-             "[pid %ld]\n", DOMID, (long)watcher);
-    assert_int_equal(write(fd, line, strlen(line)), strlen(line));
-    close(fd);
-    for (i = 0; i < 250 && !watch_is_watched(&app, DOMID); i++)
-        usleep(20000);
-}
-
-static void keep(const char *want)
-{
-    assert_int_equal(watch_keep(&app, DOMID, &err), 0);
-    assert_string_equal(told(), want);
-}
-
-static void test_keep_nobody(void **state)
-{
-    fake_add(DOMID, "guest");
-    assert_false(watch_is_watched(&app, DOMID));
-    keep("snapshot-monitor --domid 3 --uuid " UUID3 "\n");
-}
-
-static void test_keep_daemon(void **state)
-{
-    char want[128];
-
-    fake_add(DOMID, "guest");
-    start_watcher("stay");
-    assert_true(watch_is_watched(&app, DOMID));
-    assert_false(watch_is_watched(&app, DOMID + 1));
-    snprintf(want, sizeof(want), "snapshot-monitor --domid 3 --uuid " UUID3
-             " --after-pid %ld\n", (long)watcher);
-    keep(want);
-    fake.version_minor = 19;
-    keep(want);
-    /* From here on it stays. */
-    fake.version_minor = 20;
-    keep("");
-}
-
-static void test_keep_ours(void **state)
-{
-    fake_add(DOMID, "guest");
-    start_watcher(WATCHER_SUBCOMMAND);
-    assert_true(watch_is_watched(&app, DOMID));
-    keep("");
-}
-
-static void test_keep_libvirt(void **state)
-{
-    fake_add(DOMID, "guest");
-    fake.dom[DOMID].libvirt = true;
-    assert_false(watch_is_watched(&app, DOMID));
-    keep("");
-}
-
-static void test_keep_fails(void **state)
-{
-    assert_int_equal(watch_keep(&app, DOMID, &err), ERROR_DOMAIN_NOTFOUND);
-    check_error("the domain is gone");
-    fake_add(DOMID, "guest");
-    setenv("WATCH_START_FAILS", "1", 1);
-    assert_int_equal(watch_keep(&app, DOMID, &err), ERROR_FAIL);
-    check_error("error: no luck");
-}
-
 /* ---- this program, as the monitor ---- */
 
 static int as_monitor(int argc, char **argv)
@@ -486,17 +383,11 @@ int main(int argc, char **argv)
         TEST(test_room_from_dom0),
         TEST(test_no_room),
         TEST(test_create_lock),
-        TEST(test_keep_nobody),
-        TEST(test_keep_daemon),
-        TEST(test_keep_ours),
-        TEST(test_keep_libvirt),
-        TEST(test_keep_fails),
     };
     char rm[] = "rm", rf[] = "-rf";
     char *rm_argv[] = { rm, rf, top, NULL };
     struct child_spec spec = { "/bin/rm", rm_argv, -1, false, 60 };
     struct child_result result;
-    char path[128];
     int failed;
 
     if (argc > 1 && !strcmp(argv[1], WATCHER_SUBCOMMAND))
@@ -506,13 +397,6 @@ int main(int argc, char **argv)
     snprintf(xl_path, sizeof(xl_path), "%s/xl", top);
     snprintf(told_path, sizeof(told_path), "%s/told", top);
     snprintf(image_path, sizeof(image_path), "%s/image", top);
-    snprintf(path, sizeof(path), "%s/bin", top);
-    if (mkdir(path, 0755)) return 99;
-    /* What the copied shell runs: it stands still and keeps its name. */
-    snprintf(path, sizeof(path), "%s/stay", top);
-    write_text(path, "kill -STOP $$\n", 0644);
-    snprintf(path, sizeof(path), "%s/" WATCHER_SUBCOMMAND, top);
-    write_text(path, "kill -STOP $$\n", 0644);
 
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     child_run(&spec, &result);

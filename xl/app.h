@@ -14,6 +14,8 @@
 #include <xentoollog.h>
 
 #include "manage/manage.h"
+#include "xl/guard.h"
+#include "xl/signals.h"
 
 struct cmd_spec;
 struct xl_log;
@@ -35,7 +37,7 @@ struct xl_app {
     bool dry_run;               /* -N, before or after the subcommand */
     bool json;                  /* --json */
     bool help;                  /* -h */
-    char *usage_error;          /* the first thing wrong with the arguments */
+    char usage_error[256];      /* the first thing wrong with the arguments */
 
     /* snapshot-create --config, and whether anybody asked for it. */
     const char *config_file;
@@ -51,6 +53,8 @@ struct xl_app {
     libxl_ctx *ctx;
     struct xl_progress *progress;
     struct manage *manage;
+    struct signals signals;
+    struct guard guard;         /* by app_guard() */
 };
 
 enum app_access {
@@ -68,5 +72,9 @@ enum app_access {
 int app_open(struct xl_app *app, enum app_access access,
              struct manage_error *err);
 void app_close(struct xl_app *app);
+
+/* From here to app_close() somebody recovers the domain if we are killed. Not
+ * in a dry run, which leaves nothing to recover. */
+void app_guard(struct xl_app *app, const char *domain);
 
 #endif

@@ -1,2 +1,41 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# xl, the application. Everything but main(), which knows the paths that were
+# configured, and what brings domains up and watches them, is a convenience
+# library, so that the tests can put other things in their place.
+noinst_LTLIBRARIES += libxlapp.la
+libxlapp_la_SOURCES = \
+	xl/app.c xl/app.h \
+	xl/application.c xl/application.h \
+	xl/cmd_create.c \
+	xl/cmd_current.c \
+	xl/cmd_delete.c \
+	xl/cmd_info.c \
+	xl/cmd_list.c \
+	xl/cmd_recover.c \
+	xl/cmd_rename.c \
+	xl/cmd_revert.c \
+	xl/cmdtable.c xl/cmdtable.h \
+	xl/command.c xl/command.h \
+	xl/configuration.c \
+	xl/domains.c xl/domains.h \
+	xl/guard.c xl/guard.h \
+	xl/help.c xl/help.h \
+	xl/log.c xl/log.h \
+	xl/options.c xl/options.h \
+	xl/output.c xl/output.h \
+	xl/output_json.c \
+	xl/output_list.c \
+	xl/progress.c xl/progress.h \
+	xl/signals.c xl/signals.h \
+	xl/system_xl.c xl/system_xl.h \
+	xl/test_hooks.c xl/test_hooks.h \
+	xl/text.c xl/text.h
+
+# Who brings domains up and watches them: libxlwatch.la.
 include xl/watch.mk
+noinst_HEADERS += xl/domain_start.h
+
+sbin_PROGRAMS += xl/xl
+xl_xl_SOURCES = xl/main.c
+xl_xl_LDADD = libxlapp.la libxlwatch.la libmanage.la libchain.la \
+	libxlsnapshot.la libtypes.la $(XEN_LIBS)

@@ -41,8 +41,8 @@ enum system_xl_stderr {
  * Run the system's xl with these arguments (args[0] is the subcommand or a
  * global option; the last is NULL) and wait for it to end, not for daemons it
  * leaves behind. It reads /dev/null, is in a session of its own, so that what
- * is typed at our terminal does not end it, and has the signal mask and
- * dispositions that we were started with. More than 16 MiB of output is cut.
+ * is typed at our terminal does not end it, and has the signal mask that we
+ * were started with. More than 16 MiB of output is cut.
  *
  * 0 when it ran, however it ended; else a libxl error with err filled in.
  * result is initialised and empty.
@@ -55,8 +55,8 @@ int system_xl_run(const struct xl_app *app, const char *const *args,
 bool system_xl_succeeded(const struct system_xl_result *result);
 
 /*
- * After a failure: "exit status 3: xl: the last line it wrote to its standard
- * error", or "signal 9". malloc'd, or NULL when out of memory.
+ * After a failure: "the last line it wrote to its standard error (exit status
+ * 3)", or "it was ended by signal 9". malloc'd, or NULL when out of memory.
  */
 char *system_xl_explain(const struct system_xl_result *result);
 

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "xl/app.h"
+#include "xl/application.h"
+#include "xl/cmdtable.h"
+#include "xl/domain_start.h"
+#include "xl/output.h"
+#include "xl/progress.h"
+#include "xl/test_hooks.h"
+#include "xl/watch.h"
+
+/* The guest may stand still at this moment, so nothing here may wait. */
+static void notice_signals(struct xl_app *app)
+{
+    char line[128];
+
+    if (!signals_noticed(&app->signals)) return;
+    progress_clear(app->progress);
+    snprintf(line, sizeof(line), "xl: %s: cannot stop here without harm to "
+             "the domain, and goes on to its end\n", app->cmd->name);
+    output_stderr_soon(line, 0);
+}
+
+static void reached(void *user, const char *point)
+{
+    struct xl_app *app = user;
+
+    test_hooks_reached(point);
+    notice_signals(app);
+    progress_reached(app->progress, point);
+}
+
+static void progress(void *user, uint64_t bytes, uint64_t estimate)
+{
+    struct xl_app *app = user;
+
+    notice_signals(app);
+    progress_memory(app->progress, bytes, estimate);
+}
+
+static int restore(void *user, const char *memory_path, const char *domain,
+                   uint32_t *domid_r, struct manage_error *err)
+{
+    return domain_start_restore(user, memory_path, domain, domid_r, err);
+}
+
+static int start(void *user, const char *config_path, const char *domain,
+                 uint32_t *domid_r, struct manage_error *err)
+{
+    return domain_start_boot(user, config_path, domain, domid_r, err);
+}
+
+static bool watched(void *user, uint32_t domid)
+{
+    return watch_is_watched(user, domid);
+}
+
+static int keep_watched(void *user, uint32_t domid, struct manage_error *err)
+{
+    return watch_keep(user, domid, err);
+}
+
+static char *configuration(void *user, const char *domain,
+                           struct manage_error *err)
+{
+    return configuration_read(user, domain, err);
+}
+
+void application_fill(struct xl_app *app,
+                      struct manage_application *application)
+{
+    application->user = app;
+    application->reached = reached;
+    application->progress = progress;
+    application->restore = restore;
+    application->start = start;
+    application->watched = watched;
+    application->keep_watched = keep_watched;
+    application->configuration = configuration;
+}

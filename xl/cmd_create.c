@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "xl/cmdtable.h"
+#include "xl/command.h"
+#include "xl/options.h"
+#include "xl/output.h"
+
+enum { OPT_DESCRIPTION = OPT_OWN, OPT_DISK_ONLY, OPT_CONFIG };
+
+static const struct option longopts[] = {
+    { "description", required_argument, NULL, OPT_DESCRIPTION },
+    { "disk-only", no_argument, NULL, OPT_DISK_ONLY },
+    { "config", required_argument, NULL, OPT_CONFIG },
+    OPTIONS_COMMON
+};
+
+int main_snapshot_create(struct xl_app *app, int argc, char **argv)
+{
+    struct manage_create args = { 0 };
+    struct manage_error err;
+    chain_snapshot snapshot;
+    char *plan = NULL;
+    int opt, rc, status;
+
+    while ((opt = options_next(app, argc, argv, longopts)) != -1) {
+        switch (opt) {
+        case OPT_DESCRIPTION: args.description = optarg;    break;
+        case OPT_DISK_ONLY:   args.disk_only = true;        break;
+        case OPT_CONFIG:      app->config_file = optarg;    break;
+        }
+    }
+    if (options_done(app, argc, argv, 1, 2, &status)) return status;
+    args.domain = argv[optind];
+    args.name = argv[optind + 1];       /* NULL, past the last one */
+    args.dry_run = app->dry_run;
+
+    command_error_init(&err);
+    chain_snapshot_init(&snapshot);
+    rc = app_open(app, APP_CHANGE, &err);
+    if (rc) goto out;
+    app_guard(app, args.domain);
+    rc = manage_create(app->manage, &args, &snapshot, &plan, &err);
+    if (rc) goto out;
+
+    if (app->config_file && !app->config_file_used)
+        output_note(app, "--config was not needed: the domain is running, or "
+                    "its configuration is known from earlier snapshots");
+    if (app->dry_run)
+        rc = command_print_plan(plan, &err);
+    else
+        output_created(app, args.domain, &snapshot);
+out:
+    chain_snapshot_dispose(&snapshot);
+    return command_end(app, rc, &err, MANAGE_OK);
+}

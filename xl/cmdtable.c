@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <string.h>
+
+#include "xl/cmdtable.h"
+
+#define HELP_OPTION \
+    "-h, --help              Print this help.\n"
+#define JSON_OPTION \
+    "--json                  Print the result as JSON.\n"
+#define DRY_RUN_OPTION \
+    "-N, --dry-run           Change nothing; print what would be done as JSON.\n"
+
+const struct cmd_spec cmd_table[] = {
+    { "snapshot-create",
+      &main_snapshot_create, true, true,
+      "Take a snapshot of a domain's memory and disks",
+      "[options] <Domain> [<Name>]",
+      "--description TEXT      Remember TEXT with the snapshot.\n"
+      "--disk-only             Leave the memory of a running domain out.\n"
+      "--config FILE           The configuration of a domain that is off and\n"
+      "                        has no snapshot yet.\n"
+      DRY_RUN_OPTION JSON_OPTION HELP_OPTION
+    },
+    { "snapshot-list",
+      &main_snapshot_list, false, false,
+      "List the snapshots of one or all domains",
+      "[options] [<Domain>]",
+      "--tree                  Show which snapshot descends from which.\n"
+      "--names                 Names alone: of the domain's snapshots, or of\n"
+      "                        the domains that have snapshots.\n"
+      JSON_OPTION HELP_OPTION
+    },
+    { "snapshot-info",
+      &main_snapshot_info, false, false,
+      "Show all about a snapshot, by default the current one",
+      "[options] <Domain> [<Name>]",
+      JSON_OPTION HELP_OPTION
+    },
+    { "snapshot-revert",
+      &main_snapshot_revert, true, true,
+      "Put a domain back to a snapshot, giving up its present state",
+      "[options] <Domain> <Name>",
+      "--running               Let the domain run afterwards.\n"
+      "--paused                Leave the domain paused.\n"
+      "--off                   Leave the domain off.\n"
+      "                        The default is the state that the snapshot's\n"
+      "                        memory was in, and off when it has none.\n"
+      DRY_RUN_OPTION JSON_OPTION HELP_OPTION
+    },
+    { "snapshot-delete",
+      &main_snapshot_delete, true, true,
+      "Delete a snapshot; the domain stays as it is",
+      "[options] <Domain> <Name>",
+      "--children              Delete all that descend from it as well.\n"
+      "--children-only         Delete all that descend from it, and keep it.\n"
+      DRY_RUN_OPTION JSON_OPTION HELP_OPTION
+    },
+    { "snapshot-rename",
+      &main_snapshot_rename, true, true,
+      "Rename a snapshot",
+      "[options] <Domain> <Name> <NewName>",
+      DRY_RUN_OPTION JSON_OPTION HELP_OPTION
+    },
+    { "snapshot-current",
+      &main_snapshot_current, false, false,
+      "Print the snapshot that a domain's present state descends from",
+      "[options] <Domain>",
+      JSON_OPTION HELP_OPTION
+    },
+    { "snapshot-recover",
+      &main_snapshot_recover, true, true,
+      "Finish or undo what an interrupted snapshot command left",
+      "[options] [<Domain>]",
+      DRY_RUN_OPTION JSON_OPTION HELP_OPTION
+    },
+};
+
+const size_t cmd_table_len = sizeof(cmd_table) / sizeof(cmd_table[0]);
+
+const struct cmd_spec *cmdtable_lookup(const char *typed, bool *ambiguous_r)
+{
+    static const char ours[] = "snapshot-";
+    const struct cmd_spec *found = NULL;
+    size_t i, len = strlen(typed);
+
+    *ambiguous_r = false;
+    for (i = 0; i < cmd_table_len; i++) {
+        if (!strcmp(cmd_table[i].name, typed)) return &cmd_table[i];
+    }
+    if (strncmp(typed, ours, strlen(ours))) return NULL;
+
+    for (i = 0; i < cmd_table_len; i++) {
+        if (strncmp(cmd_table[i].name, typed, len)) continue;
+        if (found) {
+            *ambiguous_r = true;
+            return NULL;
+        }
+        found = &cmd_table[i];
+    }
+    return found;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "xl/app.h"
+#include "xl/cmdtable.h"
+#include "xl/options.h"
+#include "xl/output.h"
+
+void options_wrong(struct xl_app *app, const char *format, ...)
+{
+    va_list ap;
+
+    if (app->usage_error[0]) return;
+    va_start(ap, format);
+    vsnprintf(app->usage_error, sizeof(app->usage_error), format, ap);
+    va_end(ap);
+}
+
+/*
+ * The word that getopt_long refuses now: the one it would look at next, if it
+ * has not stepped over it yet.
+ */
+static void wrong_word(struct xl_app *app, int opt, int before, char **argv)
+{
+    const char *word = argv[optind > before ? optind - 1 : optind];
+
+    if (opt == ':')     /* no short option has an argument */
+        options_wrong(app, "option '%s' needs an argument", word);
+    else if (strncmp(word, "--", 2))
+        options_wrong(app, "unknown option '-%c'", optopt);
+    else if (optopt)
+        options_wrong(app, "option '%s' takes no argument", word);
+    else
+        options_wrong(app, "unknown or ambiguous option '%s'", word);
+}
+
+int options_next(struct xl_app *app, int argc, char **argv,
+                 const struct option *longopts)
+{
+    int opt, before;
+
+    opterr = 0;
+    for (;;) {
+        before = optind;
+        optopt = 0;
+        opt = getopt_long(argc, argv, ":hN", longopts, NULL);
+        switch (opt) {
+        case OPT_HELP:
+            app->help = true;
+            break;
+        case OPT_DRY_RUN:
+            app->dry_run = true;
+            break;
+        case OPT_JSON:
+            app->json = true;
+            break;
+        case '?':
+        case ':':
+            wrong_word(app, opt, before, argv);
+            break;
+        default:
+            return opt;
+        }
+    }
+}
+
+bool options_done(struct xl_app *app, int argc, char **argv, int min_operands,
+                  int max_operands, int *status_r)
+{
+    int operands = argc - optind;
+
+    if (app->help) {
+        output_help(app->cmd);
+        *status_r = output_finish(app, MANAGE_OK);
+        return true;
+    }
+    if (app->dry_run && !app->cmd->can_dryrun)
+        options_wrong(app, "changes nothing and has no dry run (-N)");
+    if (operands < min_operands)
+        options_wrong(app, "an argument is missing");
+    if (operands > max_operands)
+        options_wrong(app, "unexpected argument '%s'",
+                      argv[optind + max_operands]);
+    if (!app->usage_error[0]) return false;
+
+    output_usage_error(app, app->usage_error);
+    *status_r = output_finish(app, MANAGE_USAGE);
+    return true;
+}

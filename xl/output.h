@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Everything this program prints, as text and as JSON. Results go to standard
+ * output, everything else to standard error.
+ *
+ * With --json a command prints exactly one JSON object on standard output,
+ * whatever happens; their shapes are promised in xl-snapshot(1), under JSON
+ * OUTPUT. An error is {"error": {"outcome": ..., "message": ...}}, and its
+ * line still goes to standard error as well.
+ *
+ * Output is buffered by stdio; output_finish() tells whether all of it
+ * arrived.
+ */
+#ifndef XL_OUTPUT_H
+#define XL_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "manage/manage.h"
+#include "xl/app.h"
+
+/* ---- standard error ---- */
+
+/* "xl: snapshot-create: TEXT". */
+void output_note(const struct xl_app *app, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The error, after libxl's messages when they may explain it. */
+void output_error(const struct xl_app *app, const struct manage_error *err);
+
+/* The error, and how the command is used. */
+void output_usage_error(const struct xl_app *app, const char *message);
+
+/* Text as it is. */
+void output_stderr(const char *text);
+
+/* The same for what may be lost: waits for the reader or the terminal for
+ * wait_ms at most, cuts what is very long, and tells whether it was written. */
+bool output_stderr_soon(const char *text, int wait_ms);
+
+/* ---- standard output ---- */
+
+/* Text as it is. */
+void output_stdout(const char *text, size_t len);
+
+/* The command's help, as "xl help COMMAND" prints it. */
+void output_help(const struct cmd_spec *spec);
+/* One line of the list of commands, in the columns of xl's. */
+void output_help_line(const struct cmd_spec *spec);
+
+void output_created(const struct xl_app *app, const char *domain,
+                    const chain_snapshot *snapshot);
+void output_reverted(const struct xl_app *app, const char *domain,
+                     const char *name,
+                     const struct manage_revert_result *result);
+void output_deleted(const struct xl_app *app, const struct manage_delete *args,
+                    int deleted);
+void output_renamed(const struct xl_app *app, const char *domain,
+                    const char *name, const char *new_name);
+void output_current(const struct xl_app *app, const struct manage_view *view,
+                    const chain_snapshot *current);
+/* 0, or a libxl error with err filled in. */
+int output_info(const struct xl_app *app, const struct manage_view *view,
+                const chain_snapshot *snapshot, struct manage_error *err);
+
+/* What is known of one domain; err.outcome says whether view is to be read. */
+struct output_domain {
+    const char *name;
+    struct manage_view view;
+    struct manage_error err;
+    char *report;               /* snapshot-recover: lines, or NULL */
+};
+
+enum output_list_style {
+    OUTPUT_TABLE,
+    OUTPUT_TREE,
+    OUTPUT_NAMES,
+};
+
+/* headings: the domains are several, say which is which. */
+int output_list(const struct xl_app *app, const struct output_domain *domains,
+                size_t num, enum output_list_style style, bool headings,
+                struct manage_error *err);
+
+/* snapshot-recover: what was done, or with -N what is in flight. */
+void output_recovered(const struct xl_app *app,
+                      const struct output_domain *domains, size_t num,
+                      bool all);
+
+/*
+ * The last call: the exit status. It is outcome, unless what a command that
+ * only reads had to say could not be written.
+ */
+int output_finish(const struct xl_app *app, enum manage_outcome outcome);
+
+/* ---- JSON: output_json.c ---- */
+
+/* A document that is there already, such as a plan. False: out of memory. */
+bool output_json(const char *json);
+
+void output_json_error(const struct manage_error *err);
+void output_json_created(const char *domain, const chain_snapshot *snapshot);
+void output_json_reverted(const char *domain, const char *name,
+                          const struct manage_revert_result *result);
+void output_json_deleted(const struct manage_delete *args, int deleted);
+void output_json_renamed(const char *domain, const char *name,
+                         const char *new_name);
+void output_json_current(const struct manage_view *view,
+                         const chain_snapshot *current);
+int output_json_info(const struct manage_view *view,
+                     const chain_snapshot *snapshot, struct manage_error *err);
+int output_json_list(const struct output_domain *domains, size_t num,
+                     struct manage_error *err);
+void output_json_recovered(const struct output_domain *domains, size_t num,
+                           bool dry_run);
+
+/* ---- text: output_list.c ---- */
+
+int output_text_list(const struct output_domain *domain,
+                     enum output_list_style style, bool heading,
+                     struct manage_error *err);
+int output_text_info(const struct manage_view *view,
+                     const chain_snapshot *snapshot, struct manage_error *err);
+
+/* "running", "paused", "off", "unknown". */
+const char *output_state(chain_domain_state state);
+/* Why a disk was left out, or NULL when it was not. */
+const char *output_skipped(chain_disk_treatment treatment);
+/* "create", "revert" ...; the word that JSON has. */
+const char *output_verb(chain_verb verb);
+const char *output_step(chain_step step);
+
+#endif

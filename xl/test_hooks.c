@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xl/test_hooks.h"
+
+#ifdef ENABLE_TEST_HOOKS
+
+void test_hooks_reached(const char *point)
+{
+    const char *trace = getenv("XL_SNAPSHOT_TRACE_POINTS");
+    const char *stop = getenv("XL_SNAPSHOT_STOP_AT");
+    FILE *f = trace ? fopen(trace, "ae") : NULL;
+
+    if (f) {
+        fprintf(f, "%s\n", point);
+        fclose(f);
+    }
+    if (stop && !strcmp(stop, point)) raise(SIGKILL);
+}
+
+#else
+
+void test_hooks_reached(const char *point)
+{
+    (void)point;
+}
+
+#endif

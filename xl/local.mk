@@ -39,3 +39,5 @@ sbin_PROGRAMS += xl/xl
 xl_xl_SOURCES = xl/main.c
 xl_xl_LDADD = libxlapp.la libxlwatch.la libmanage.la libchain.la \
 	libxlsnapshot.la libtypes.la $(XEN_LIBS)
+
+dist_bashcompletion_DATA = xl/completion/xl

@@ -1,1 +1,22 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# The manual pages, with the paths that were configured.
+pages = docs/man/xl-snapshot.1
+pods = docs/man/xl-snapshot.1.pod.in
+
+man_MANS += $(pages)
+EXTRA_DIST += $(pods)
+CLEANFILES += $(pages) docs/man/xl-snapshot.1.pod
+
+docs/man/xl-snapshot.1.pod: $(srcdir)/docs/man/xl-snapshot.1.pod.in Makefile
+	@$(MKDIR_P) docs/man
+	$(AM_V_GEN)$(SED) -e 's|@SYSTEM_XL[@]|$(SYSTEM_XL)|g' \
+		-e 's|@SNAPSHOT_DIR[@]|$(SNAPSHOT_DIR)|g' \
+		-e 's|@XEN_CONFIG_DIR[@]|$(XEN_CONFIG_DIR)|g' \
+		$(srcdir)/docs/man/xl-snapshot.1.pod.in > $@.tmp
+	@mv $@.tmp $@
+
+# Without a date, so that the same source makes the same page.
+docs/man/xl-snapshot.1: docs/man/xl-snapshot.1.pod
+	$(AM_V_GEN)$(POD2MAN) --utf8 --section=1 --name=XL-SNAPSHOT --date=' ' \
+		--center='Xen' --release='$(PACKAGE_STRING)' $< $@.tmp
+	@mv $@.tmp $@

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+include tests/cli/local.mk
 include tests/idl/local.mk
 include tests/unit/local.mk
 include tests/unit/library.mk

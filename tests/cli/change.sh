@@ -1,0 +1,154 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The commands that change something: what they ask for, and what they say.
+. "${srcdir:?}/tests/cli/lib.sh" || exit 99
+
+# ---- create ----
+
+disk() {
+    printf '{"vdev": "%s", "path": "/img/%s", "format": "qcow2",
+             "treatment": "%s"}' "$1" "$1" "$2"
+}
+
+# created STATE MEMORY BYTES PAUSE DISKS
+created() {
+    printf '{"serial": 1, "name": "A", "created": 1795207530, "state": "%s",
+             "memory": %s, "memory_bytes": %d, "pause_us": %d,
+             "disks": [%s]}' "$@" | put created
+}
+
+created running true 268435456 143210 \
+    "$(disk xvda internal), $(disk xvdb internal)"
+run "$xl" snapshot-create web1 A
+is "create: calls" "$(cat "$XL_TEST_DIR/calls")" "open xen
+create [web1] [A] []
+created
+close"
+rm "$XL_TEST_DIR/calls"
+is "create: output" "$out" "Snapshot 'A' of domain 'web1' taken: \
+memory 256 MiB and 2 disks (xvda, xvdb); the guest was paused for 143 ms."
+is "create: nothing else" "$err" ""
+run "$xl" snapshot-create --json web1 A
+is "create: JSON" "$(json '[d["domain"], d["snapshot"]["name"],
+    d["snapshot"]["created"], d["snapshot"]["state"], d["snapshot"]["memory"],
+    d["snapshot"]["memory_bytes"], d["snapshot"]["pause_us"],
+    [x["vdev"] for x in d["snapshot"]["disks"]]]')" \
+    "['web1', 'A', 1795207530, 'running', True, 268435456, 143210, \
+['xvda', 'xvdb']]"
+calls > /dev/null
+
+run "$xl" snapshot-create web1
+is "create: no name" "$(calls)" "create [web1] [] []
+created"
+
+created running false 0 1540 "$(disk xvda internal)"
+run "$xl" snapshot-create --disk-only --description "before the upgrade" web1
+is "create: disk-only" "$(calls)" \
+    "create [web1] [] [before the upgrade] disk-only
+created"
+is "create: disk-only: output" "$out" "Snapshot 'A' of domain 'web1' taken: \
+1 disk (xvda); the guest was paused for 1.5 ms."
+
+created off false 0 0 "$(disk xvda internal), $(disk hdc skipped_cdrom),
+$(disk hdd skipped_empty), $(disk xvdc skipped_readonly)"
+run "$xl" snapshot-create web1
+is "create: off, and what is left out" "$out" \
+    "Snapshot 'A' of domain 'web1' taken: 1 disk (xvda); the domain is off.
+Left out: hdc (CD-ROM), hdd (empty), xvdc (read-only)."
+run "$xl" snapshot-create web1 --json
+is "create: JSON: what is left out" \
+    "$(json '[(x["vdev"], x["included"], x["reason"])
+              for x in d["snapshot"]["disks"]]')" \
+    "[('xvda', True, None), ('hdc', False, 'CD-ROM'), ('hdd', False, 'empty'), \
+('xvdc', False, 'read-only')]"
+
+created running true 1048576 2310000 ""
+run "$xl" snapshot-create web1
+is "create: no disks" "$out" "Snapshot 'A' of domain 'web1' taken: \
+memory 1 MiB; the guest was paused for 2.31 s."
+created off false 0 0 "$(disk hdc skipped_cdrom)"
+run "$xl" snapshot-create web1
+like "create: nothing at all" "$out" "*taken: no disks; the domain is off.*"
+calls > /dev/null
+
+# What manage/ needs of us on the way.
+created running true 1048576 0 ""
+echo "restart now" | put script
+run "$xl" snapshot-create web1 A
+is "create: domains can be brought up and watched" "$(calls)" \
+    "create [web1] [A] []
+restarted now
+created"
+rm "$XL_TEST_DIR/script"
+
+# ---- revert ----
+
+run "$xl" snapshot-revert web1 A
+is "revert: calls" "$(calls)" "revert [web1] [A] unknown"
+is "revert: output" "$out" \
+    "Domain 'web1' is back at snapshot 'A', and running as domain 9."
+run "$xl" snapshot-revert --running web1 A
+is "revert --running" "$(calls)" "revert [web1] [A] running"
+run "$xl" snapshot-revert web1 A --paused
+is "revert --paused" "$(calls)" "revert [web1] [A] paused"
+is "revert --paused: output" "$out" \
+    "Domain 'web1' is back at snapshot 'A', and paused as domain 9."
+run "$xl" snapshot-revert --json web1 A --paused
+is "revert --paused: JSON" "$(json d)" "{'domain': 'web1', 'snapshot': 'A', \
+'state': 'paused', 'domid': 9}"
+calls > /dev/null
+run "$xl" snapshot-revert web1 --off A
+is "revert --off" "$(calls)" "revert [web1] [A] off"
+is "revert --off: output" "$out" \
+    "Domain 'web1' is back at snapshot 'A', and off."
+run "$xl" snapshot-revert web1 --off A --json
+is "revert --off: JSON" "$(json '[d["state"], d["domid"]]')" "['off', None]"
+calls > /dev/null
+
+# ---- delete ----
+
+run "$xl" snapshot-delete web1 A
+is "delete: calls" "$(calls)" "delete [web1] [A]"
+is "delete: output" "$out" "Snapshot 'A' of domain 'web1' deleted."
+run "$xl" snapshot-delete --children web1 A
+is "delete --children" "$(calls)" "delete [web1] [A] children"
+is "delete --children: output" "$out" "3 snapshots of domain 'web1' deleted."
+run "$xl" snapshot-delete --children-only web1 A
+is "delete --children-only" "$(calls)" "delete [web1] [A] children-only"
+is "delete --children-only: output" "$out" \
+    "2 snapshots of domain 'web1' deleted."
+run "$xl" snapshot-delete web1 A --json
+is "delete: JSON" "$(json d)" \
+    "{'domain': 'web1', 'snapshot': 'A', 'deleted': 1}"
+calls > /dev/null
+
+# ---- rename ----
+
+run "$xl" snapshot-rename web1 A B
+is "rename: calls" "$(calls)" "rename [web1] [A] [B]"
+is "rename: output" "$out" \
+    "Snapshot 'A' of domain 'web1' is now called 'B'."
+run "$xl" snapshot-rename web1 A B --json
+is "rename: JSON" "$(json d)" \
+    "{'domain': 'web1', 'snapshot': 'B', 'old_name': 'A'}"
+calls > /dev/null
+
+# ---- dry runs ----
+
+for words in "create web1 A" "revert web1 A" "delete web1 A" \
+             "rename web1 A B"; do
+    command=snapshot-${words%% *}
+    # shellcheck disable=SC2086 # words they are
+    for way in "-N $command ${words#* }" "$command -N ${words#* }" \
+               "$command ${words#* } --dry-run" \
+               "-v $command ${words#* } --json -N"; do
+        run "$xl" $way
+        is "$way" "$status" 0
+        like "$way: asked for" "$(calls)" "*\] *dry-run"
+        is "$way: plan" "$(json '[d["command"], d["domain"]]')" \
+            "['$command', 'web1']"
+        is "$way: in one piece" "$(tail -c 1 "$XL_TEST_DIR/out" | od -An -c)" \
+            "  \\n"
+    done
+done
+finish

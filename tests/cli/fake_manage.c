@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A manage/ that does nothing, notes what it was asked to do, and answers
+ * what the files in $XL_TEST_DIR say:
+ *
+ *   calls            each call and its arguments are appended to it
+ *   DOMAIN.chain     the JSON of the domain's chain_tree
+ *   DOMAIN.journal   the JSON of a chain_journal that is in flight
+ *   DOMAIN.domid     it runs
+ *   DOMAIN.fail      "OUTCOME TEXT": every call about the domain fails so
+ *   DOMAIN.report    what a recovery did
+ *   created          the JSON of the chain_snapshot that a create makes
+ *   config           a create asks for the domain's configuration first, and
+ *                    what it gets is written to it
+ *   script           what a create does meanwhile: lines "reached POINT",
+ *                    "progress BYTES ESTIMATE", "sleep MILLISECONDS",
+ *                    "log TEXT", "restart ANYTHING" (all callbacks that
+ *                    bring domains up, once)
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libxl/json.h"
+#include "manage/manage.h"
+
+struct manage {
+    struct manage_settings settings;
+};
+
+/* ---- files ---- */
+
+static FILE *open_file(const char *stem, const char *suffix, const char *mode)
+{
+    const char *dir = getenv("XL_TEST_DIR");
+    char path[4096];
+
+    if (!dir) abort();
+    snprintf(path, sizeof(path), "%s/%s%s", dir, stem, suffix);
+    return fopen(path, mode);
+}
+
+/* The whole file, malloc'd, or NULL when there is none. */
+static char *read_file(const char *stem, const char *suffix)
+{
+    FILE *f = open_file(stem, suffix, "re");
+    char *text = NULL;
+    size_t size = 0;
+    ssize_t len;
+
+    if (!f) return NULL;
+    len = getdelim(&text, &size, '\0', f);
+    fclose(f);
+    if (len < 0) {
+        free(text);
+        return strdup("");
+    }
+    return text;
+}
+
+static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void note(const char *format, ...)
+{
+    FILE *f = open_file("calls", "", "ae");
+    va_list ap;
+
+    if (!f) abort();
+    va_start(ap, format);
+    vfprintf(f, format, ap);
+    va_end(ap);
+    fputc('\n', f);
+    fclose(f);
+}
+
+static int scripted_failure(const char *domain, struct manage_error *err)
+{
+    char *text = read_file(domain, ".fail"), *rest;
+
+    if (!text) return 0;
+    err->outcome = strtol(text, &rest, 10);
+    if (*rest == ' ') rest++;
+    rest[strcspn(rest, "\n")] = '\0';
+    snprintf(err->text, sizeof(err->text), "%s", rest);
+    free(text);
+    return ERROR_FAIL;
+}
+
+/* ---- the contract ---- */
+
+int manage_open(const struct manage_settings *settings, struct manage **m_r,
+                struct manage_error *err)
+{
+    struct manage *m = calloc(1, sizeof(*m));
+
+    (void)err;
+    if (!m) abort();
+    m->settings = *settings;
+    note("open %s", settings->ctx ? "xen" : "no-xen");
+    *m_r = m;
+    return 0;
+}
+
+void manage_close(struct manage *m)
+{
+    note("close");
+    free(m);
+}
+
+void manage_view_init(struct manage_view *view)
+{
+    memset(view, 0, sizeof(*view));
+    chain_model_init(&view->chain);
+    chain_journal_init(&view->journal);
+}
+
+void manage_view_dispose(struct manage_view *view)
+{
+    free(view->domain);
+    chain_model_dispose(&view->chain);
+    chain_journal_dispose(&view->journal);
+    manage_view_init(view);
+}
+
+static void read_chain(const char *domain, const char *text,
+                       struct chain_model *model)
+{
+    chain_tree tree;
+
+    chain_tree_init(&tree);
+    if (chain_tree_from_json(NULL, &tree, text)) {
+        fprintf(stderr, "fake_manage: %s.chain is bad\n", domain);
+        abort();
+    }
+    if (chain_model_take(model, &tree, NULL)) abort();
+    chain_tree_dispose(&tree);
+}
+
+int manage_look(struct manage *m, const char *domain,
+                struct manage_view *view_r, struct manage_error *err)
+{
+    char *chain, *journal, *domid;
+    int rc;
+
+    (void)m;
+    note("look [%s]", domain);
+    rc = scripted_failure(domain, err);
+    if (rc) return rc;
+    chain = read_file(domain, ".chain");
+    domid = read_file(domain, ".domid");
+    journal = read_file(domain, ".journal");
+    if (!chain && !domid) {
+        err->outcome = MANAGE_NOT_FOUND;
+        snprintf(err->text, sizeof(err->text), "no domain '%s'", domain);
+        rc = ERROR_NOTFOUND;
+        goto out;
+    }
+    view_r->domain = strdup(domain);
+    if (chain) read_chain(domain, chain, &view_r->chain);
+    if (domid && m->settings.ctx) {
+        view_r->running = true;
+        view_r->domid = strtoul(domid, NULL, 10);
+    }
+    if (journal) {
+        view_r->in_flight = true;
+        if (chain_journal_from_json(NULL, &view_r->journal, journal)) abort();
+    }
+    rc = 0;
+out:
+    free(chain);
+    free(domid);
+    free(journal);
+    return rc;
+}
+
+int manage_list_domains(struct manage *m, char ***names_r, int *num_r,
+                        struct manage_error *err)
+{
+    char *text = read_file("domains", ""), *line, *rest = NULL;
+    char **names = calloc(1024, sizeof(*names));
+    int num = 0, rc;
+
+    (void)m;
+    note("list-domains");
+    if (!names) abort();
+    rc = scripted_failure("domains", err);
+    if (rc) {
+        free(names);
+        goto out;
+    }
+    line = text ? strtok_r(text, "\n", &rest) : NULL;
+    for (; line; line = strtok_r(NULL, "\n", &rest))
+        names[num++] = strdup(line);
+    *names_r = names;
+    *num_r = num;
+out:
+    free(text);
+    return rc;
+}
+
+static void make_plan(const char *command, const char *domain, char **plan_r)
+{
+    if (asprintf(plan_r, "{\"command\": \"%s\", \"domain\": \"%s\", "
+                 "\"actions\": []}", command, domain) < 0)
+        abort();
+}
+
+/* "reached POINT" and so on; see above. */
+static void follow(const struct manage_settings *settings, char *line)
+{
+    const struct manage_application *app = &settings->app;
+    char *rest = strchr(line, ' ');
+
+    if (!rest) abort();
+    *rest++ = '\0';
+    if (!strcmp(line, "reached")) {
+        app->reached(app->user, rest);
+    } else if (!strcmp(line, "progress")) {
+        uint64_t bytes = strtoull(rest, &rest, 10);
+
+        app->progress(app->user, bytes, strtoull(rest, NULL, 10));
+    } else if (!strcmp(line, "sleep")) {
+        usleep(1000 * strtoul(rest, NULL, 10));
+    } else if (!strcmp(line, "log")) {
+        xtl_log(settings->lg, XTL_ERROR, -1, "libxl", "%s", rest);
+    } else if (!strcmp(line, "restart")) {
+        struct manage_error err;
+        uint32_t domid;
+
+        if (!app->watched(app->user, 3) ||
+            app->keep_watched(app->user, 3, &err) ||
+            app->restore(app->user, "memory", "g", &domid, &err) ||
+            domid != 7 ||
+            app->start(app->user, "config", "g", &domid, &err) || domid != 8)
+            abort();
+        note("restarted %s", rest);
+    } else {
+        abort();
+    }
+}
+
+static void follow_script(const struct manage_settings *settings)
+{
+    char *text = read_file("script", ""), *line, *rest = NULL;
+
+    line = text ? strtok_r(text, "\n", &rest) : NULL;
+    for (; line; line = strtok_r(NULL, "\n", &rest))
+        follow(settings, line);
+    free(text);
+}
+
+static int ask_for_configuration(struct manage *m, const char *domain,
+                                 struct manage_error *err)
+{
+    char *wanted = read_file("config", ""), *text;
+    FILE *f;
+
+    if (!wanted) return 0;
+    free(wanted);
+    text = m->settings.app.configuration(m->settings.app.user, domain, err);
+    if (!text) return ERROR_FAIL;
+    f = open_file("config", "", "we");
+    if (!f) abort();
+    fputs(text, f);
+    fclose(f);
+    free(text);
+    return 0;
+}
+
+int manage_create(struct manage *m, const struct manage_create *args,
+                  chain_snapshot *snapshot_r, char **plan_r,
+                  struct manage_error *err)
+{
+    char *created;
+    int rc;
+
+    note("create [%s] [%s] [%s]%s%s", args->domain,
+         args->name ? args->name : "", args->description ? args->description
+         : "", args->disk_only ? " disk-only" : "",
+         args->dry_run ? " dry-run" : "");
+    rc = ask_for_configuration(m, args->domain, err);
+    if (rc) return rc;
+    follow_script(&m->settings);
+    rc = scripted_failure(args->domain, err);
+    if (rc) return rc;
+    if (args->dry_run) {
+        make_plan("snapshot-create", args->domain, plan_r);
+        return 0;
+    }
+    created = read_file("created", "");
+    if (!created) abort();
+    chain_snapshot_dispose(snapshot_r);
+    if (chain_snapshot_from_json(NULL, snapshot_r, created)) abort();
+    free(created);
+    note("created");
+    return 0;
+}
+
+int manage_revert(struct manage *m, const struct manage_revert *args,
+                  struct manage_revert_result *result_r, char **plan_r,
+                  struct manage_error *err)
+{
+    int rc;
+
+    (void)m;
+    note("revert [%s] [%s] %s%s", args->domain, args->name,
+         chain_domain_state_to_string(args->state),
+         args->dry_run ? " dry-run" : "");
+    rc = scripted_failure(args->domain, err);
+    if (rc) return rc;
+    if (args->dry_run) {
+        make_plan("snapshot-revert", args->domain, plan_r);
+        return 0;
+    }
+    result_r->state = args->state != CHAIN_DOMAIN_STATE_UNKNOWN
+                      ? args->state : CHAIN_DOMAIN_STATE_RUNNING;
+    result_r->domid = 9;
+    return 0;
+}
+
+int manage_delete(struct manage *m, const struct manage_delete *args,
+                  int *deleted_r, char **plan_r, struct manage_error *err)
+{
+    int rc;
+
+    (void)m;
+    note("delete [%s] [%s]%s%s%s", args->domain, args->name,
+         args->children ? " children" : "",
+         args->children_only ? " children-only" : "",
+         args->dry_run ? " dry-run" : "");
+    rc = scripted_failure(args->domain, err);
+    if (rc) return rc;
+    if (args->dry_run)
+        make_plan("snapshot-delete", args->domain, plan_r);
+    else
+        *deleted_r = args->children ? 3 : args->children_only ? 2 : 1;
+    return 0;
+}
+
+int manage_rename(struct manage *m, const char *domain, const char *name,
+                  const char *new_name, bool dry_run, char **plan_r,
+                  struct manage_error *err)
+{
+    int rc;
+
+    (void)m;
+    note("rename [%s] [%s] [%s]%s", domain, name, new_name,
+         dry_run ? " dry-run" : "");
+    rc = scripted_failure(domain, err);
+    if (rc) return rc;
+    if (dry_run) make_plan("snapshot-rename", domain, plan_r);
+    return 0;
+}
+
+int manage_recover(struct manage *m, const char *domain, char **report_r,
+                   struct manage_error *err)
+{
+    int rc;
+
+    (void)m;
+    note("recover [%s]", domain);
+    rc = scripted_failure(domain, err);
+    if (rc) return rc;
+    *report_r = read_file(domain, ".report");
+    if (!*report_r) *report_r = strdup("");
+    return 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Domains that are not brought up, and a watcher that is not one. */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "xl/app.h"
+#include "xl/domain_start.h"
+#include "xl/watch.h"
+
+int domain_start_restore(struct xl_app *app, const char *memory_path,
+                         const char *domain, uint32_t *domid_r,
+                         struct manage_error *err)
+{
+    (void)err;
+    if (!app->ctx || !memory_path || !domain) return ERROR_INVAL;
+    *domid_r = 7;
+    return 0;
+}
+
+int domain_start_boot(struct xl_app *app, const char *config_path,
+                      const char *domain, uint32_t *domid_r,
+                      struct manage_error *err)
+{
+    (void)err;
+    if (!app->ctx || !config_path || !domain) return ERROR_INVAL;
+    *domid_r = 8;
+    return 0;
+}
+
+bool watch_is_watched(struct xl_app *app, uint32_t domid)
+{
+    return app->ctx && domid == 3;
+}
+
+int watch_keep(struct xl_app *app, uint32_t domid, struct manage_error *err)
+{
+    (void)err;
+    return app->ctx && domid == 3 ? 0 : ERROR_INVAL;
+}
+
+int monitor_main(int argc, char **argv)
+{
+    printf("monitor of %s\n", argc == 2 ? argv[1] : "?");
+    return 0;
+}

@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Wrong arguments: exit 2, one line and the usage on standard error, nothing
+# opened; right ones in any order.
+. "${srcdir:?}/tests/cli/lib.sh" || exit 99
+
+# wrong PATTERN ARGUMENT...
+wrong() {
+    local pattern=$1
+    shift
+    rm -f "$XL_TEST_DIR/calls"
+    run "$xl" "$@"
+    is "$*: exit status" "$status" 2
+    like "$*: message" "$err" "xl: $1: $pattern
+Usage: xl $1 *
+(xl help $1 tells more)"
+    is "$*: standard output" "$out" ""
+    is "$*: nothing was opened" "$(calls)" ""
+    run "$xl" "$1" --json "${@:2}"
+    is "$*: JSON" "$(json 'd["error"]["outcome"]')" usage
+}
+
+missing="an argument is missing"
+extra="unexpected argument '*'"
+wrong "$missing" snapshot-create
+wrong "$extra" snapshot-create web1 A B
+wrong "$extra" snapshot-list web1 A
+wrong "$missing" snapshot-info
+wrong "$extra" snapshot-info web1 A B
+wrong "$missing" snapshot-revert web1
+wrong "$extra" snapshot-revert web1 A B
+wrong "$missing" snapshot-delete web1
+wrong "$extra" snapshot-delete web1 A B
+wrong "$missing" snapshot-rename web1 A
+wrong "$extra" snapshot-rename web1 A B C
+wrong "$missing" snapshot-current
+wrong "$extra" snapshot-current web1 A
+wrong "$extra" snapshot-recover web1 A
+for command in create list info revert delete rename current recover; do
+    wrong "unknown or ambiguous option '--bogus'" snapshot-$command web1 --bogus
+    wrong "unknown option '-x'" snapshot-$command -x web1
+    wrong "unknown option '-x'" snapshot-$command web1 -xN
+    wrong "option '--dry-run=no' takes no argument" snapshot-$command \
+        --dry-run=no web1
+done
+for command in list info current; do
+    wrong "changes nothing and has no dry run (-N)" snapshot-$command -N web1
+    wrong "changes nothing and has no dry run (-N)" snapshot-$command \
+        --dry-run web1
+done
+run "$xl" -N snapshot-list web1
+is "a global -N that does not fit" "$status" 2
+wrong "option '--description' needs an argument" snapshot-create web1 \
+    --description
+wrong "option '--config' needs an argument" snapshot-create web1 --config
+wrong "unknown or ambiguous option '--d'" snapshot-create --d web1
+wrong "--tree and --names exclude each other" snapshot-list --tree --names
+wrong "--running, --paused and --off exclude each other" snapshot-revert \
+    web1 A --off --running
+wrong "--children and --children-only exclude each other" snapshot-delete \
+    --children web1 A --children-only
+wrong "unknown option '-\\\\x01'" snapshot-create web1 $'-\x01'
+
+# Options anywhere, shortened, joined with their argument; -- ends them.
+snapshot 1 0 A | put created
+run "$xl" snapshot-create web1 --disk-only A --description "some text"
+is "options between" "$(calls)" "create [web1] [A] [some text] disk-only
+created"
+run "$xl" snapshot-create --descr="some text" web1 --disk A
+is "shortened" "$(calls)" "create [web1] [A] [some text] disk-only
+created"
+run "$xl" snapshot-create -- web1 --disk-only
+is "after --" "$(calls)" "create [web1] [--disk-only] []
+created"
+run "$xl" snapshot-create --description --json web1
+is "an argument that looks like an option" "$(calls)" \
+    "create [web1] [] [--json]
+created"
+like "is no option" "$out" "Snapshot *"
+run "$xl" snapshot-create "" ""
+is "empty operands are handed on" "$(calls)" "create [] [] []
+created"
+run "$xl" snapshot-delete web1 A --children --children
+is "the same twice" "$status" 0
+finish

@@ -32,6 +32,7 @@ tests_qmp_test_block_graph_LDADD = $(qmp_test_libs)
 tests_qmp_test_child_LDADD = $(qmp_test_libs)
 tests_qmp_test_image_users_LDADD = $(qmp_test_libs)
 tests_qmp_test_monitor_LDADD = $(qmp_test_libs)
+tests_qmp_test_monitor_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=flock
 tests_qmp_test_no_memory_LDADD = $(qmp_test_libs)
 tests_qmp_test_no_memory_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup

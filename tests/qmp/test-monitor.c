@@ -152,6 +152,47 @@ static void test_the_file_is_the_one_at_its_path(void **state)
     scratch_remove(&scratch);
 }
 
+/* ---- between the opening and the locking ---- */
+
+/* The linker sends the library's flock() here. */
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+
+static const struct scratch *replace_in;    /* NULL: leave the file alone */
+
+int __wrap_flock(int fd, int operation)
+{
+    const struct scratch *scratch = replace_in;
+
+    /* libxl has left, and come back, since the file was opened */
+    replace_in = NULL;
+    if (scratch) {
+        unlink(scratch_path(scratch, LOCK));
+        scratch_write(scratch, LOCK, "", 0666);
+    }
+    return __real_flock(fd, operation);
+}
+
+static void test_the_file_is_replaced_meanwhile(void **state)
+{
+    struct monitor_lock_params params;
+    struct monitor_lock *lock;
+    struct scratch scratch;
+    int fd;
+
+    scratch_make(&scratch);
+    params = lock_params(&scratch);
+    replace_in = &scratch;
+    assert_int_equal(acquire(&params, 1000, &lock), 0);
+    assert_null(replace_in);
+    /* what we hold must be the file that the next one finds */
+    fd = open(scratch_path(&scratch, LOCK), O_RDWR | O_CLOEXEC);
+    assert_int_equal(__real_flock(fd, LOCK_EX | LOCK_NB), -1);
+    close(fd);
+    monitor_lock_release(lock);
+    scratch_remove(&scratch);
+}
+
 struct checker {
     const struct scratch *scratch;
     bool was_locked;
@@ -305,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_taken_and_left),
         cmocka_unit_test(test_kept_by_libxl),
         cmocka_unit_test(test_the_file_is_the_one_at_its_path),
+        cmocka_unit_test(test_the_file_is_replaced_meanwhile),
         cmocka_unit_test(test_the_domain_is_gone),
         cmocka_unit_test(test_bad_parameters),
         cmocka_unit_test(test_a_session),

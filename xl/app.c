@@ -74,11 +74,6 @@ int app_open(struct xl_app *app, enum app_access access,
     return manage_open(&settings, &app->manage, err);
 }
 
-void app_guard(struct xl_app *app, const char *domain)
-{
-    if (!app->dry_run) guard_start(&app->guard, domain);
-}
-
 void app_close(struct xl_app *app)
 {
     guard_dismiss(&app->guard);

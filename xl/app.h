@@ -54,7 +54,7 @@ struct xl_app {
     struct xl_progress *progress;
     struct manage *manage;
     struct signals signals;
-    struct guard guard;         /* by app_guard() */
+    struct guard guard;         /* once there is something to recover */
 };
 
 enum app_access {
@@ -73,8 +73,5 @@ int app_open(struct xl_app *app, enum app_access access,
              struct manage_error *err);
 void app_close(struct xl_app *app);
 
-/* From here to app_close() somebody recovers the domain if we are killed. Not
- * in a dry run, which leaves nothing to recover. */
-void app_guard(struct xl_app *app, const char *domain);
 
 #endif

@@ -41,6 +41,13 @@ static void progress(void *user, uint64_t bytes, uint64_t estimate)
     progress_memory(app->progress, bytes, estimate);
 }
 
+static void guard(void *user, const char *domain)
+{
+    struct xl_app *app = user;
+
+    if (test_hooks_guarded()) guard_start(&app->guard, domain);
+}
+
 static int restore(void *user, const char *memory_path, const char *domain,
                    uint32_t *domid_r, struct manage_error *err)
 {
@@ -75,6 +82,7 @@ void application_fill(struct xl_app *app,
     application->user = app;
     application->reached = reached;
     application->progress = progress;
+    application->guard = guard;
     application->restore = restore;
     application->start = start;
     application->watched = watched;

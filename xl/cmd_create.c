@@ -39,7 +39,6 @@ int main_snapshot_create(struct xl_app *app, int argc, char **argv)
     chain_snapshot_init(&snapshot);
     rc = app_open(app, APP_CHANGE, &err);
     if (rc) goto out;
-    app_guard(app, args.domain);
     rc = manage_create(app->manage, &args, &snapshot, &plan, &err);
     if (rc) goto out;
 

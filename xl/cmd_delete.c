@@ -37,7 +37,6 @@ int main_snapshot_delete(struct xl_app *app, int argc, char **argv)
     command_error_init(&err);
     rc = app_open(app, APP_CHANGE, &err);
     if (rc) goto out;
-    app_guard(app, args.domain);
     rc = manage_delete(app->manage, &args, &deleted, &plan, &err);
     if (rc) goto out;
 

@@ -25,7 +25,6 @@ int main_snapshot_rename(struct xl_app *app, int argc, char **argv)
     command_error_init(&err);
     rc = app_open(app, APP_CHANGE, &err);
     if (rc) goto out;
-    app_guard(app, domain);
     rc = manage_rename(app->manage, domain, name, new_name, app->dry_run,
                        &plan, &err);
     if (rc) goto out;

@@ -46,7 +46,6 @@ int main_snapshot_revert(struct xl_app *app, int argc, char **argv)
     command_error_init(&err);
     rc = app_open(app, APP_CHANGE, &err);
     if (rc) goto out;
-    app_guard(app, args.domain);
     rc = manage_revert(app->manage, &args, &result, &plan, &err);
     if (rc) goto out;
 

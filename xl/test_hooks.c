@@ -23,11 +23,33 @@ void test_hooks_reached(const char *point)
     if (stop && !strcmp(stop, point)) raise(SIGKILL);
 }
 
+bool test_hooks_guarded(void)
+{
+    const char *no = getenv("XL_SNAPSHOT_NO_GUARD");
+
+    return !no || !*no;
+}
+
+void test_hooks_forget(void)
+{
+    unsetenv("XL_SNAPSHOT_STOP_AT");
+    unsetenv("XL_SNAPSHOT_TRACE_POINTS");
+}
+
 #else
 
 void test_hooks_reached(const char *point)
 {
     (void)point;
+}
+
+bool test_hooks_guarded(void)
+{
+    return true;
+}
+
+void test_hooks_forget(void)
+{
 }
 
 #endif

@@ -22,10 +22,11 @@ static int of_snapshot(struct operation *op, const chain_snapshot *snapshot,
 {
     struct chain_error why;
     char *text = NULL;
+    size_t len;
     int rc;
 
     rc = chain_store_payload_read(op->store, snapshot->serial,
-                                  CHAIN_PAYLOAD_CONFIG, &text, NULL, &why);
+                                  CHAIN_PAYLOAD_CONFIG, &text, &len, &why);
     if (rc) return manage_fail_chain(op->err, &why);
     rc = from_json(op, config, text, "in its current snapshot");
     free(text);

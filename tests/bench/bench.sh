@@ -55,7 +55,7 @@ for i in $(seq "$rounds"); do
     gap_of xl snapshot-create --json g "p$i"
     ours+=("$gap")
     told+=("$(xl snapshot-info --json g "p$i" |
-        python3 -c 'import json, sys; print(json.load(sys.stdin)["pause_us"] // 1000)')")
+        python3 -c 'import json, sys; print(json.load(sys.stdin)["snapshot"]["pause_us"] // 1000)')")
     timed xl snapshot-delete g "p$i"
 done
 a=$(median "${ours[@]}")
@@ -77,7 +77,7 @@ for disks in 1 4 8; do
         timed xl snapshot-create --disk-only g "d$i"
         create+=("$ms")
         pause+=("$(xl snapshot-info --json g "d$i" |
-            python3 -c 'import json, sys; print(json.load(sys.stdin)["pause_us"] // 1000)')")
+            python3 -c 'import json, sys; print(json.load(sys.stdin)["snapshot"]["pause_us"] // 1000)')")
         timed xl snapshot-delete g "d$i"
         delete+=("$ms")
     done

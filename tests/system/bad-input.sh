@@ -13,9 +13,9 @@ refused() {
     local code=$1 words=$2 text=$3
     shift 3
     check_exit "$code" "$text" "$@" || return
-    check_equal 1 "$(grep -c . "$OUTPUT")" "  in one line: $(head -c 300 "$OUTPUT")"
-    "$@" >"$OUTPUT" 2>&1 </dev/null
-    check_output "$words" "  that says '$words'" cat "$OUTPUT"
+    sed 's/^/        /' "$OUTPUT"
+    check_said "$words" "  that says '$words'"
+    check_equal 1 "$(grep -c . "$OUTPUT")" "  in one line"
 }
 
 unchanged() {
@@ -72,7 +72,7 @@ check_equal "" "$(xl snapshot-list --names r 2>/dev/null)" "no snapshot was made
 check "the guest is healthy" labguest healthy r
 guest_start o -d 1 --extra-disk "format=raw,vdev=xvdb,access=ro,target=$WORK/raw.img"
 check "a read-only disk is skipped" xl snapshot-create o x
-check_output 'xvdb' "and it says so" cat "$OUTPUT"
+check_said 'xvdb' "and it says so"
 check "the guest is healthy" labguest healthy o
 
 note "no space"
@@ -90,11 +90,11 @@ note "a chain that was cut short, and one that was edited"
 cp "$chain" "$WORK/chain.json"
 head -c 100 "$WORK/chain.json" >"$chain"
 check_exit 9 "create" xl snapshot-create g x
-check_output 'chain.json' "it names the file" cat "$OUTPUT"
+check_said 'chain.json' "it names the file"
 check_exit 9 "delete" xl snapshot-delete g good
 sed 's/"name": "good"/"name": "..\/evil"/' "$WORK/chain.json" >"$chain"
 check_exit 9 "create" xl snapshot-create g x
-check_output 'name' "it names the place" cat "$OUTPUT"
+check_said 'name' "it names the place"
 cp "$WORK/chain.json" "$chain"
 check "the chain is put back" xl snapshot-list g
 check "revert to the good one" xl snapshot-revert g good

@@ -37,7 +37,7 @@ check "it comes back" labguest wait g --other-boot "$boot" --timeout 240
 note "a paused guest"
 check "pause" "$SYSTEM_XL" pause g
 check_exit 5 "its memory cannot be taken" xl snapshot-create g m1
-check_output 'paused' "and it says why" cat "$OUTPUT"
+check_said 'paused' "and it says why"
 check "its disks can" xl snapshot-create --disk-only g d2
 check_output '^g .* --p--- ' "it is still paused" "$SYSTEM_XL" list g
 check "unpause" "$SYSTEM_XL" unpause g

@@ -11,6 +11,7 @@
 #   check_exit CODE TEXT COMMAND...    it exits with exactly this code
 #   check_output REGEX TEXT COMMAND... it succeeds and prints a matching line
 #   check_equal WANTED FOUND TEXT
+#   check_said REGEX TEXT              the last check's command printed a matching line
 #   note TEXT                          say what comes next
 #   finish                             "N checks passed, M failed", and exit
 #
@@ -83,6 +84,12 @@ check_output() {
         return 0
     fi
     fail_ "$text" "no line matches '$regex', or exit status $status, of: $*"
+    return 1
+}
+
+check_said() {
+    grep -Eq -- "$1" "$OUTPUT" && { pass_ "$2"; return 0; }
+    fail_ "$2" "no line matches '$1'"
     return 1
 }
 

@@ -57,7 +57,7 @@ check "another domain runs on the same images" "$SYSTEM_XL" create -q "$other"
 check "it counts" labguest wait other
 sum=$(qemu-img snapshot -U -l "$image" | sha256sum)
 check_exit 4 "create is refused" xl snapshot-create g nogood
-check_output "other" "and it says who has the image" cat "$OUTPUT"
+check_said "other" "and it says who has the image"
 check_exit 4 "revert is refused" xl snapshot-revert g off1
 check_exit 4 "delete is refused" xl snapshot-delete g off1
 check_equal "$sum" "$(qemu-img snapshot -U -l "$image" | sha256sum)" \

@@ -18,7 +18,7 @@ revert() {
 
 parent_of() {
     xl snapshot-info --json g "$1" |
-        python3 -c 'import json, sys; print(json.load(sys.stdin).get("parent") or "-")'
+        python3 -c 'import json, sys; print(json.load(sys.stdin)["snapshot"]["parent"] or "-")'
 }
 
 names() {

@@ -26,7 +26,6 @@ orphans() {
     done
 }
 
-# shellcheck disable=SC2317 # called by check
 # The images hold what the chain says, and nothing else.
 images_agree() {
     local image
@@ -45,7 +44,6 @@ sound() {
     check_not "$1: no journal is left" test -e /var/lib/xen/snapshots/g/journal.json
 }
 
-# shellcheck disable=SC2317 # called by check
 killed_at() {
     XL_SNAPSHOT_STOP_AT=$1 "${@:2}" >"$OUTPUT" 2>&1 </dev/null
     [ $? -eq 137 ]

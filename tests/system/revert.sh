@@ -37,7 +37,6 @@ cycle() {
     check_output "^s$i\$" "cycle $i: s$i is current" xl snapshot-current g
 }
 
-# shellcheck disable=SC2317 # called by check
 # It may have counted for a moment since the revert.
 count_between() {
     local count

@@ -285,6 +285,8 @@ int manage_create(struct manage *m, const struct manage_create *args,
          args->dry_run ? " dry-run" : "");
     rc = ask_for_configuration(m, args->domain, err);
     if (rc) return rc;
+    if (!args->dry_run)
+        m->settings.app.guard(m->settings.app.user, args->domain);
     follow_script(&m->settings);
     rc = scripted_failure(args->domain, err);
     if (rc) return rc;

@@ -151,8 +151,9 @@ static void test_signals(void **state)
     sigaddset(&set, SIGINT);
     sigprocmask(SIG_BLOCK, &set, &before);
     sigaction(SIGPIPE, &ign, &old);
-    check_line("grep -c -E 'Sig(Blk|Ign):[[:space:]]*0+$' /proc/self/status",
-               "2");
+    /* glibc keeps signals 32 and 33 to itself, and make's spawn ignores them. */
+    check_line("grep -c -E 'Sig(Blk|Ign):[[:space:]]*0{7}(00|18)0{7}$'"
+               " /proc/self/status", "2");
     sigaction(SIGPIPE, &old, NULL);
     sigprocmask(SIG_SETMASK, &before, NULL);
 }
@@ -269,5 +270,8 @@ int main(void)
         cmocka_unit_test(test_die_with_us),
     };
 
+    /* A shell's background job is started with these ignored. */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

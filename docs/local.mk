@@ -11,6 +11,7 @@ docs/man/xl-snapshot.1.pod: $(srcdir)/docs/man/xl-snapshot.1.pod.in Makefile
 	@$(MKDIR_P) docs/man
 	$(AM_V_GEN)$(SED) -e 's|@SYSTEM_XL[@]|$(SYSTEM_XL)|g' \
 		-e 's|@SNAPSHOT_DIR[@]|$(SNAPSHOT_DIR)|g' \
+		-e 's|@XEN_LOG_DIR[@]|$(XEN_LOG_DIR)|g' \
 		-e 's|@XEN_CONFIG_DIR[@]|$(XEN_CONFIG_DIR)|g' \
 		$(srcdir)/docs/man/xl-snapshot.1.pod.in > $@.tmp
 	@mv $@.tmp $@

@@ -19,11 +19,6 @@
 #include "xl/monitor.h"
 #include "xl/xl_conf.h"
 
-/* Xen's own default, relative to its state directory. */
-#ifndef XEN_DUMP_DIR
-#define XEN_DUMP_DIR XEN_LIB_DIR "/dump"
-#endif
-
 /* Creating a domain right after its predecessor fails at times, for what that
  * still holds: it is tried again. */
 #define CREATE_TRIES 3

@@ -12,14 +12,7 @@
 
 #include "xl/xl_conf.h"
 
-/* Xen's own defaults, the same on Debian; in none of its headers. */
-#ifndef XEN_CONFIG_DIR
-#define XEN_CONFIG_DIR "/etc/xen"
-#endif
-#ifndef XEN_LOCK_DIR
-#define XEN_LOCK_DIR "/var/lock"
-#endif
-
+/* The system's xl's own settings, which hold for us as well. */
 const char xl_conf_path[] = XEN_CONFIG_DIR "/xl.conf";
 
 bool xl_conf_dom0_mem_given(const char *commandline)

@@ -29,7 +29,8 @@ before=$(xl snapshot-list --names g; labguest disks g |
     xargs -n 1 qemu-img snapshot -U -l | grep -c good)
 
 note "domains"
-refused 3 "no domain 'nobody'" "unknown domain" xl snapshot-create nobody x
+refused 3 "domain 'nobody'" "unknown domain" xl snapshot-create nobody x
+check_not "nothing is made for it" test -e /var/lib/xen/snapshots/nobody
 refused 3 "no domain 'nobody'" "unknown domain" xl snapshot-list nobody
 refused 3 "no domain 'nobody'" "unknown domain" xl snapshot-revert nobody good
 refused 5 "dom0" "dom0 itself" xl snapshot-create 0 x

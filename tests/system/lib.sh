@@ -102,8 +102,10 @@ check_equal() {
 
 # guest_start NAME [OPTION OF LABGUEST START]...: a counting guest, destroyed
 # with its disks by finish.
+# An earlier scenario's guest of that name may have left snapshots.
 guest_start() {
     guests+=("$1")
+    rm -rf "/var/lib/xen/snapshots/${1:?}"
     check "guest $1 starts and counts" labguest start -n "$@"
 }
 

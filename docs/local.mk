@@ -4,7 +4,7 @@ pages = docs/man/xl-snapshot.1
 pods = docs/man/xl-snapshot.1.pod.in
 
 man_MANS += $(pages)
-EXTRA_DIST += $(pods)
+EXTRA_DIST += $(pods) docs/design/decisions.md docs/design/monitor.md
 CLEANFILES += $(pages) docs/man/xl-snapshot.1.pod
 
 docs/man/xl-snapshot.1.pod: $(srcdir)/docs/man/xl-snapshot.1.pod.in Makefile

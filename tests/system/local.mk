@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	tests/system/bad-input.sh \
 	tests/system/disk-only.sh \
 	tests/system/kill.sh \
+	tests/system/monitor.sh \
 	tests/system/lib.sh \
 	tests/system/offline.sh \
 	tests/system/reboot.sh \
@@ -11,6 +12,6 @@ EXTRA_DIST += \
 	tests/system/selftest.sh \
 	tests/system/together.sh \
 	tests/system/tree.sh
-EXTRA_DIST += tools/check tools/demo tools/quickstart \
+EXTRA_DIST += .shellcheckrc tools/check tools/demo tools/quickstart \
 	tests/static/cppcheck tests/static/layers tests/static/licence \
 	tests/static/python tests/static/shell

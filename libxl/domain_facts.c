@@ -46,6 +46,23 @@ static bool has_shadow(libxl_snapshot_ctx *sctx)
     return shadow;
 }
 
+/*
+ * The hypervisor does not tell PVH from HVM, and so libxl_domain_info says
+ * HVM for both; the configuration that the domain was created with knows.
+ */
+static libxl_domain_type type_of(libxl_snapshot_ctx *sctx, uint32_t domid,
+                                 libxl_domain_type type)
+{
+    libxl_domain_config config;
+
+    if (type != LIBXL_DOMAIN_TYPE_HVM) return type;
+    libxl_domain_config_init(&config);
+    if (!libxl_retrieve_domain_configuration(sctx->ctx, domid, &config, NULL))
+        type = config.c_info.type;
+    libxl_domain_config_dispose(&config);
+    return type;
+}
+
 int domain_facts_gather(libxl_snapshot_ctx *sctx, uint32_t domid,
                         struct domain_facts *facts_r,
                         libxl_snapshot_diag *diag)
@@ -70,7 +87,7 @@ int domain_facts_gather(libxl_snapshot_ctx *sctx, uint32_t domid,
     facts.domid = domid;
     snprintf(facts.uuid, sizeof(facts.uuid), LIBXL_UUID_FMT,
              LIBXL_UUID_BYTES(info.uuid));
-    facts.type = info.domain_type;
+    facts.type = type_of(sctx, domid, info.domain_type);
     facts.paused = info.paused;
     facts.shutdown = info.shutdown;
     facts.dying = info.dying;

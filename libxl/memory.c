@@ -110,8 +110,10 @@ static int save(struct memory_capture *m,
     m->clock = pause_clock_start(m->sctx->ctx, m->domain->domid);
     rc = libxl_domain_suspend(m->sctx->ctx, m->domain->domid, pipe_fd,
                               live ? LIBXL_SUSPEND_LIVE : 0, NULL);
+    /* If Xen does not answer, libxl's word for it counts: a resume too many
+     * does less harm than a guest that is left standing. */
     rc2 = is_suspended(m, &stopped);
-    m->suspended = !rc2 && stopped;
+    m->suspended = rc2 ? !rc : stopped;
     if (!rc && !m->suspended) {
         rc = ERROR_FAIL;
         xls_diag(diag, rc, NULL,

@@ -51,12 +51,18 @@ static int disk_check(const chain_disk *disk, struct chain_error *err)
             return chain_error_set(err, ERROR_INVAL,
                                    "handle: it does not name a snapshot");
         return 0;
+    case CHAIN_DISK_TREATMENT_EXTERNAL:
+        if (is_empty(disk->path))
+            return chain_error_set(err, ERROR_INVAL, "path: there is none");
+        __attribute__((fallthrough));
+    case CHAIN_DISK_TREATMENT_MANUAL:
+    case CHAIN_DISK_TREATMENT_EXCLUDED:
     case CHAIN_DISK_TREATMENT_SKIPPED_CDROM:
     case CHAIN_DISK_TREATMENT_SKIPPED_EMPTY:
     case CHAIN_DISK_TREATMENT_SKIPPED_READONLY:
         if (disk->handle.format != LIBXL_DISK_FORMAT_UNKNOWN)
             return chain_error_set(err, ERROR_INVAL,
-                                   "handle: the disk was skipped");
+                                   "handle: no snapshot was made in the image");
         return 0;
     }
     return chain_error_set(err, ERROR_INVAL, "treatment: %d is unknown",

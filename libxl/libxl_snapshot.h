@@ -45,6 +45,8 @@ extern "C" {
  */
 /* Internal snapshots of qcow2 disks, with or without the domain's memory. */
 #define LIBXL_HAVE_DOMAIN_SNAPSHOT 1
+/* External ones, of qcow2, raw and qed disks, and merging them. */
+#define LIBXL_HAVE_EXTERNAL_SNAPSHOT 1
 
 #define LIBXL_SNAPSHOT_NO_DOMAIN ((uint32_t)INVALID_DOMID)
 
@@ -76,6 +78,16 @@ typedef struct libxl_snapshot_callbacks {
     void (*progress)(void *user, uint64_t bytes, uint64_t estimate);
     /* A named step is about to begin. */
     void (*stage)(void *user, const char *name);
+    /* Asked now and then during a merge: stop? The call then returns
+     * ERROR_ABORTED, with everything as it was but for space used. */
+    bool (*cancelled)(void *user);
+    /*
+     * A merge into the image below a running guest's disk: called while the
+     * guest is paused and both images hold the same. From the moment that it
+     * runs on only base is right, so this is when to record that durably. A
+     * libxl error does not undo the merge; it is what the call returns.
+     */
+    int (*committed)(void *user);
 } libxl_snapshot_callbacks;
 
 /*
@@ -103,8 +115,18 @@ int libxl_domain_snapshot_plan(libxl_snapshot_ctx *sctx, uint32_t domid,
  * the disks' snapshots have been made; pages still on their way to memory_fd
  * are written after the guest goes on. memory_fd is neither synced nor closed.
  *
+ * An external snapshot's overlay is made first (0600; durable before it is
+ * used), or taken as it is with reuse. The disks' active images change in the
+ * same transaction that makes the internal snapshots; persistent dirty bitmaps
+ * that record go on in the overlay. libxl's stored copies of the disk's path
+ * are changed before the guest runs on, so that whoever asks libxl, and a
+ * reboot, a save or a migration, use the overlay. The caller must have noted
+ * the overlays durably before the call: after it, or after a crash in it, the
+ * disk's image is the overlay, unless the call failed and said nothing else.
+ *
  * All or nothing: on failure no disk has the new snapshot and the guest runs
- * on. What was written to memory_fd is then useless. If even the way back
+ * on. An overlay that the guest uses already when something fails stays, with
+ * ERROR_BADFAIL; merge it with libxl_disk_merge. What was written to memory_fd is then useless. If even the way back
  * fails, ERROR_BADFAIL is returned and the diagnosis says what was left.
  *
  * ERROR_INVAL: refused, nothing was touched. ERROR_DOMAIN_NOTFOUND: no such
@@ -160,6 +182,75 @@ int libxl_disk_snapshot_revert(libxl_snapshot_ctx *sctx,
                                const libxl_device_disk *disk,
                                const libxl_snapshot_handle *handle,
                                libxl_snapshot_diag *diag);
+
+/*
+ * Make an overlay and its backing image, merge->top and merge->base, one
+ * image again. What the disk and all other images read does not change.
+ *
+ * domid: the domain that has top open, be it as its disk's active image or
+ * below it; LIBXL_SNAPSHOT_NO_DOMAIN when nobody has either of them open
+ * (that is checked). disk: the domain's disk, or any with these images.
+ *
+ * The one that is no longer needed (COMMIT: top, PULL: base) is left for the
+ * caller to remove. base must have no other overlay than top when its data
+ * changes (COMMIT); that is the caller's promise. PULL: top's new backing
+ * image is below. In COMMIT, if top is the disk's active image, the guest is
+ * paused for the moment of the change, callbacks->committed is called, and
+ * libxl's stored path is changed to base before it runs on.
+ *
+ * May be repeated after any failure, a crash included: copying starts anew.
+ * ERROR_ABORTED: callbacks->cancelled said so. ERROR_NOT_READY: somebody has
+ * an image open, or the disk has a block job. A job of ours that a killed
+ * process left in QEMU is cancelled first.
+ */
+int libxl_disk_merge(libxl_snapshot_ctx *sctx, uint32_t domid,
+                     const libxl_device_disk *disk,
+                     const libxl_disk_merge_params *merge,
+                     const libxl_snapshot_callbacks *callbacks,
+                     libxl_snapshot_diag *diag);
+
+/*
+ * Which image does a running domain's disk have now, by its QEMU's word, and
+ * which images below it? The first is the active one. For recovery: libxl's
+ * stored path may lag behind after a crash. Free with
+ * libxl_disk_image_list_free. ERROR_NOTFOUND: the domain has no such disk.
+ */
+int libxl_disk_image_list(libxl_snapshot_ctx *sctx, uint32_t domid,
+                          const char *vdev, libxl_disk_image **list_r,
+                          int *num_r, libxl_snapshot_diag *diag);
+void libxl_disk_image_list_free(libxl_disk_image *list, int num);
+
+/*
+ * Have all of libxl's stored copies (the configuration in its JSON userdata,
+ * and xenstore's params under the backend and under /libxl) name this image
+ * as the disk's. Takes libxl's userdata lock; other members of the stored
+ * configuration are kept as they are. For a domain whose QEMU uses the image
+ * already. All copies, or ERROR_BADFAIL with those it could not change.
+ */
+int libxl_disk_set_path(libxl_snapshot_ctx *sctx, uint32_t domid,
+                        const char *vdev, const char *path,
+                        libxl_disk_format format, libxl_snapshot_diag *diag);
+
+/*
+ * A new overlay (0600, must not exist; durable on return) on an image that
+ * nobody writes to, as a revert to an external snapshot needs it.
+ */
+int libxl_disk_overlay_create(libxl_snapshot_ctx *sctx, const char *image,
+                              libxl_disk_format image_format,
+                              const libxl_snapshot_overlay *overlay,
+                              libxl_snapshot_diag *diag);
+
+/*
+ * Copy what an internal snapshot of a qcow2 image holds into a new,
+ * independent image (0600, must not exist; durable on return). The image may
+ * not be written meanwhile.
+ */
+int libxl_disk_snapshot_extract(libxl_snapshot_ctx *sctx,
+                                const libxl_device_disk *disk,
+                                const libxl_snapshot_handle *handle,
+                                const char *path,
+                                const libxl_snapshot_callbacks *callbacks,
+                                libxl_snapshot_diag *diag);
 
 /*
  * Does anything still have the disk's image open: a domain (other than

@@ -13,6 +13,10 @@
  * One that only overlays need is hidden. A hidden image with one overlay can
  * be merged with it; with several it stays; with none it can go.
  *
+ * An image that is neither ours nor was ever a disk's (chain_image.was_disk:
+ * noted by chain_images_set_active and chain_model_add) may be a template that
+ * other domains read, too: it is never written, and only forgotten in the end.
+ *
  * Because this is a function of the chain alone, a delete publishes the
  * smaller chain first and merges afterwards, and a merge that was cut short is
  * simply planned again. Each step below may be done twice.
@@ -33,13 +37,40 @@ const chain_active_disk *chain_images_active(const struct chain_model *model,
 /*
  * Is it an image that must not be written, because a snapshot or an overlay
  * needs it as it is? *by_r, unless NULL, is then the name of a snapshot that
- * needs it, or NULL when only other images do.
+ * needs it: the one that froze it, else the first that reads it through other
+ * images; NULL when only other images do. (The internal snapshots in an image
+ * freeze what is below it, but not itself.)
  */
 bool chain_images_frozen(const struct chain_model *model, const char *path,
                          const char **by_r);
 
-/* Is path the image vdev has now, or below it in the chain of backing images? */
+/* Is path the image a disk has now, or below it in the chain of backing
+ * images? */
 bool chain_images_in_use(const struct chain_model *model, const char *path);
+
+/* Nobody names it: neither a snapshot nor a disk. O(snapshots). */
+bool chain_images_hidden(const struct chain_model *model,
+                         const chain_image *image);
+
+/* All of which that is true, in the order of the list. *images_r is malloc'd;
+ * what it points to is in the model. */
+int chain_images_all_hidden(const struct chain_model *model,
+                            const chain_image ***images_r, size_t *num_r,
+                            struct chain_error *err);
+
+/* How many images have it as their backing image. */
+size_t chain_images_overlays(const struct chain_model *model,
+                             const char *path);
+
+/*
+ * The image path and all that it reads through to, from the top down, as far
+ * as the chain knows: at least one. *images_r is malloc'd; what it points to
+ * is in the model. ERROR_NOTFOUND when the chain does not know path. (Copes
+ * with a damaged chain.)
+ */
+int chain_images_below(const struct chain_model *model, const char *path,
+                       const chain_image ***images_r, size_t *num_r,
+                       struct chain_error *err);
 
 enum chain_image_step_type {
     CHAIN_IMAGE_REMOVE,         /* nobody needs it: remove the file if ours */
@@ -59,7 +90,12 @@ struct chain_image_step {
  * it, note it with chain_images_done, and ask again. size tells how many
  * bytes an image has allocated (to choose the cheaper direction), or 0 if it
  * cannot tell; skip says of an image that it shall be left alone for now (its
- * merge failed, or the user stopped it). Both may be NULL.
+ * merge failed, or the user stopped it): then it is neither removed nor merged
+ * with its overlay or its backing image. Both may be NULL. Also false for a
+ * damaged chain, and when out of memory: it is only space.
+ *
+ * What can be removed comes first, then merges from the bottom up. REMOVE of
+ * an image that is not ours only makes the chain forget it.
  *
  * COMMIT is the rule: the older name survives, and an image that is not ours
  * stays the disk's own. PULL when the image is ours and has less in it than
@@ -73,7 +109,8 @@ bool chain_images_next(const struct chain_model *model,
 
 /*
  * The chain after that step: who named the one that is gone names the other.
- * The step's pointers are no longer valid.
+ * The step's pointers are no longer valid then. ERROR_INVAL when the image is
+ * not hidden, or has other overlays than the step says.
  */
 int chain_images_done(struct chain_model *model,
                       const struct chain_image_step *step,
@@ -82,20 +119,30 @@ int chain_images_done(struct chain_model *model,
 /* ---- changing ---- */
 
 /*
- * Add an image, or change what is known of it. backing (may be NULL) is added
- * too, as not ours and with no backing image, when it is not known.
+ * Add an image, or change what is known of it: whether it is ours, and its
+ * backing image. backing is added too, as not ours and with no backing image,
+ * when it is not known; NULL: none, or of a known image the one it had.
+ * ERROR_INVAL when a path is not absolute, when the format is none that images
+ * have or is not the one that is known, and for a circle. An overlay may be
+ * added on an active image, but the disk must get another image
+ * (chain_images_set_active) before the chain is sound again.
  */
 int chain_images_add(struct chain_model *model, const char *path,
                      libxl_disk_format format, bool ours, const char *backing,
                      libxl_disk_format backing_format,
                      struct chain_error *err);
 
-/* From now on the present's disk vdev has this image. */
+/*
+ * From now on the present's disk vdev has this image, which is added, as not
+ * ours and with no backing image, when it is not known. ERROR_INVAL when the
+ * image is frozen or another disk's, or known with another format.
+ */
 int chain_images_set_active(struct chain_model *model, const char *vdev,
                             const char *path, libxl_disk_format format,
                             struct chain_error *err);
 
-/* The present has no disk vdev any more. */
+/* The present has no disk vdev any more, or simply the one it is configured
+ * with. No error when there was none. */
 int chain_images_clear_active(struct chain_model *model, const char *vdev,
                               struct chain_error *err);
 

@@ -11,6 +11,24 @@
 
 #define WAY_OUT "see RECOVERY in xl-snapshot(1)"
 
+/* The images being made, and where the disks go; their backing images are in
+ * the tree, or not yet. */
+static int check_images(const chain_journal *journal, struct chain_error *err)
+{
+    int rc;
+
+    if (journal->verb == CHAIN_VERB_DELETE &&
+        journal->step != CHAIN_STEP_MERGING &&
+        (journal->num_images || journal->num_active))
+        return chain_error_set(err, ERROR_INVAL, "%s: a delete makes none",
+                               journal->num_images ? "images" : "active");
+    rc = chain_image_list_check(journal->images, journal->num_images, err);
+    if (rc) return chain_error_within(err, rc, "images");
+    rc = chain_active_list_check(journal->active, journal->num_active, err);
+    if (rc) return chain_error_within(err, rc, "active");
+    return 0;
+}
+
 /*
  * As much as it takes to go by it: the snapshot of a create has not got its
  * disks yet, so the rules of a tree's snapshots do not hold here.
@@ -28,7 +46,10 @@ static int check(const chain_journal *journal, struct chain_error *err)
         return chain_error_set(err, ERROR_INVAL, "step: there is none");
     rc = chain_uuid_check(journal->domain_uuid, err);
     if (rc) return chain_error_within(err, rc, "domain_uuid: ");
-    if (!journal->num_snapshots)
+    rc = check_images(journal, err);
+    if (rc) return rc;
+    /* what an earlier delete left to be merged is nobody's any more */
+    if (!journal->num_snapshots && journal->step != CHAIN_STEP_MERGING)
         return chain_error_set(err, ERROR_INVAL, "snapshots: there are none");
     for (i = 0; i < journal->num_snapshots; i++) {
         const chain_snapshot *s = &journal->snapshots[i];

@@ -4,6 +4,10 @@ libchain_la_SOURCES = \
 	chain/durable.c chain/durable.h \
 	chain/error.c chain/error.h \
 	chain/file.c \
+	chain/image_graph.c chain/image_graph.h \
+	chain/images.c chain/images.h \
+	chain/images_edit.c \
+	chain/images_next.c \
 	chain/index.c chain/index.h \
 	chain/journal.c \
 	chain/lock.c chain/lock.h \
@@ -14,5 +18,6 @@ libchain_la_SOURCES = \
 	chain/tree_file.c \
 	chain/utf8.c chain/utf8.h \
 	chain/validate.c chain/validate.h \
+	chain/validate_images.c \
 	chain/walk.c
 nodist_libchain_la_SOURCES = chain/_chain_types.c

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain/images.h"
 #include "chain/index.h"
 #include "chain/model.h"
 #include "chain/name.h"
@@ -126,8 +127,8 @@ const chain_snapshot *chain_model_parent(const struct chain_model *model,
 
 /* ---- changing ---- */
 
-static int refuse_damaged(const struct chain_model *model,
-                          struct chain_error *err)
+int chain_model_need_sound(const struct chain_model *model,
+                           struct chain_error *err)
 {
     if (!model->damaged) return 0;
     return chain_error_set(err, ERROR_BADFAIL,
@@ -142,7 +143,7 @@ static int find_to_change(struct chain_model *model, uint64_t serial,
     chain_snapshot *s;
     int rc;
 
-    rc = refuse_damaged(model, err);
+    rc = chain_model_need_sound(model, err);
     if (rc) return rc;
     s = find(model, serial);
     if (!s)
@@ -181,7 +182,7 @@ int chain_model_place(const struct chain_model *model,
 {
     int rc;
 
-    rc = refuse_damaged(model, err);
+    rc = chain_model_need_sound(model, err);
     if (rc) return rc;
     snapshot->serial = model->tree.next_serial;
     snapshot->parent = model->tree.current;
@@ -193,7 +194,7 @@ static int check_to_add(const struct chain_model *model,
                         struct chain_error *err)
 {
     const chain_tree *tree = &model->tree;
-    int rc;
+    int i, rc;
 
     rc = chain_snapshot_check(snapshot, err);
     if (rc) return rc;
@@ -207,11 +208,37 @@ static int check_to_add(const struct chain_model *model,
         return chain_error_set(err, ERROR_INVAL,
             "parent: there is no snapshot with serial %" PRIu64,
             snapshot->parent);
+    for (i = 0; i < snapshot->num_disks; i++) {
+        const chain_disk *disk = &snapshot->disks[i];
+        if (disk->treatment == CHAIN_DISK_TREATMENT_EXTERNAL &&
+            !chain_images_find(model, disk->path))
+            return chain_error_set(err, ERROR_INVAL,
+                "disks[%d].path: '%s' is not one of the images", i,
+                disk->path);
+    }
     if ((unsigned int)tree->num_snapshots >= CHAIN_MAX_SNAPSHOTS)
         return chain_error_set(err, ERROR_INVAL,
             "there are %u snapshots, as many as can be: delete some",
             CHAIN_MAX_SNAPSHOTS);
     return 0;
+}
+
+/* The images that a snapshot names are disks' images, and no templates. */
+static void mark_images(struct chain_model *model,
+                        const chain_snapshot *snapshot)
+{
+    const chain_disk *disk;
+    chain_image *image;
+    int i;
+
+    for (i = 0; i < snapshot->num_disks; i++) {
+        disk = &snapshot->disks[i];
+        if (disk->treatment != CHAIN_DISK_TREATMENT_EXTERNAL &&
+            disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL)
+            continue;
+        image = (chain_image *)chain_images_find(model, disk->path);
+        if (image) image->was_disk = true;
+    }
 }
 
 int chain_model_add(struct chain_model *model, const chain_snapshot *snapshot,
@@ -222,7 +249,7 @@ int chain_model_add(struct chain_model *model, const chain_snapshot *snapshot,
     int rc;
 
     chain_snapshot_init(&copy);
-    rc = refuse_damaged(model, err);
+    rc = chain_model_need_sound(model, err);
     if (rc) goto out;
     rc = check_to_add(model, snapshot, err);
     if (rc) goto out;
@@ -241,6 +268,7 @@ int chain_model_add(struct chain_model *model, const chain_snapshot *snapshot,
     tree->snapshots[tree->num_snapshots++] = copy;
     chain_snapshot_init(&copy);
     tree->next_serial = snapshot->serial + 1;
+    mark_images(model, snapshot);
 
 out:
     chain_snapshot_dispose(&copy);
@@ -302,7 +330,7 @@ int chain_model_remove(struct chain_model *model, const uint64_t *serials,
     size_t num, i, pos;
     int rc;
 
-    rc = refuse_damaged(model, err);
+    rc = chain_model_need_sound(model, err);
     if (rc) goto out;
     rc = chain_model_walk(model, 0, &entries, &num, err);
     if (rc) goto out;
@@ -374,7 +402,7 @@ int chain_model_set_current(struct chain_model *model, uint64_t serial,
     int rc;
 
     rc = serial ? find_to_change(model, serial, &s, err)
-                : refuse_damaged(model, err);
+                : chain_model_need_sound(model, err);
     if (rc) return rc;
     model->tree.current = serial;
     return 0;
@@ -385,7 +413,7 @@ int chain_model_set_domain_uuid(struct chain_model *model, const char *uuid,
 {
     int rc;
 
-    rc = refuse_damaged(model, err);
+    rc = chain_model_need_sound(model, err);
     if (rc) return rc;
     rc = chain_uuid_check(uuid, err);
     if (rc) return rc;

@@ -30,7 +30,8 @@
 
 /* Bounds of what is accepted; far beyond use, within what can be read back. */
 #define CHAIN_MAX_SNAPSHOTS 100000u
-#define CHAIN_MAX_DISKS 256u            /* of one snapshot */
+#define CHAIN_MAX_DISKS 256u            /* of one snapshot, or of the present */
+#define CHAIN_MAX_IMAGES 200000u
 
 struct chain_model {
     chain_tree tree;    /* look freely; change by the functions below */
@@ -104,8 +105,9 @@ int chain_model_place(const struct chain_model *model,
 
 /*
  * Add a copy of snapshot, whose serial must not be below next_serial and
- * whose parent is 0 or in the chain. The current snapshot stays what it was:
- * see chain_model_set_current.
+ * whose parent is 0 or in the chain. The images of its external disks are in
+ * the chain already (chain_images_add). The current snapshot stays what it
+ * was: see chain_model_set_current.
  */
 int chain_model_add(struct chain_model *model, const chain_snapshot *snapshot,
                     struct chain_error *err);

@@ -31,10 +31,26 @@ static bool is_empty(const char *s)
     return !s || !s[0];
 }
 
+static int hook_check(const chain_disk *disk, struct chain_error *err)
+{
+    if (!disk->hook) return 0;
+    if (disk->treatment != CHAIN_DISK_TREATMENT_MANUAL)
+        return chain_error_set(err, ERROR_INVAL,
+                               "hook: the disk was not done by hand");
+    if (disk->hook[0] != '/')
+        return chain_error_set(err, ERROR_INVAL,
+                               "hook: '%s' is not absolute", disk->hook);
+    return 0;
+}
+
 static int disk_check(const chain_disk *disk, struct chain_error *err)
 {
+    int rc;
+
     if (is_empty(disk->vdev))
         return chain_error_set(err, ERROR_INVAL, "vdev: there is none");
+    rc = hook_check(disk, err);
+    if (rc) return rc;
     switch (disk->treatment) {
     case CHAIN_DISK_TREATMENT_UNKNOWN:
         return chain_error_set(err, ERROR_INVAL, "treatment: there is none");
@@ -52,8 +68,8 @@ static int disk_check(const chain_disk *disk, struct chain_error *err)
                                    "handle: it does not name a snapshot");
         return 0;
     case CHAIN_DISK_TREATMENT_EXTERNAL:
-        if (is_empty(disk->path))
-            return chain_error_set(err, ERROR_INVAL, "path: there is none");
+        rc = chain_path_check(disk->path, err);
+        if (rc) return rc;
         __attribute__((fallthrough));
     case CHAIN_DISK_TREATMENT_MANUAL:
     case CHAIN_DISK_TREATMENT_EXCLUDED:
@@ -120,6 +136,9 @@ int chain_snapshot_check(const chain_snapshot *snapshot,
     if (rc) return chain_error_within(err, rc, "domain_uuid: ");
     if (snapshot->state == CHAIN_DOMAIN_STATE_UNKNOWN)
         return chain_error_set(err, ERROR_INVAL, "state: there is none");
+    if (snapshot->quiesced && snapshot->state == CHAIN_DOMAIN_STATE_OFF)
+        return chain_error_set(err, ERROR_INVAL,
+                               "quiesced: a domain that is off has no agent");
     rc = memory_check(snapshot, err);
     if (rc) return rc;
     return disks_check(snapshot, err);
@@ -260,6 +279,7 @@ int chain_tree_validate(const chain_tree *tree, struct chain_error *err)
             tree->current);
         goto out;
     }
+    rc = chain_tree_images_check(tree, err);
 
 out:
     chain_index_dispose(&index);

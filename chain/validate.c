@@ -31,6 +31,13 @@ static bool is_empty(const char *s)
     return !s || !s[0];
 }
 
+/* (How an external one is to be made is nothing that is kept.) */
+static bool is_default(const libxl_snapshot_overlay *overlay)
+{
+    return is_empty(overlay->path) && !overlay->reuse &&
+           overlay->format == LIBXL_DISK_FORMAT_UNKNOWN;
+}
+
 static int hook_check(const chain_disk *disk, struct chain_error *err)
 {
     if (!disk->hook) return 0;
@@ -66,6 +73,9 @@ static int disk_check(const chain_disk *disk, struct chain_error *err)
         if (is_empty(disk->handle.u.qcow2.name))
             return chain_error_set(err, ERROR_INVAL,
                                    "handle: it does not name a snapshot");
+        if (!is_default(&disk->handle.u.qcow2.overlay))
+            return chain_error_set(err, ERROR_INVAL,
+                "handle: an internal snapshot has no overlay");
         return 0;
     case CHAIN_DISK_TREATMENT_EXTERNAL:
         rc = chain_path_check(disk->path, err);

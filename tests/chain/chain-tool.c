@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain/images.h"
 #include "tests/chain/util.h"
 
 static void must(int rc, const struct chain_error *err)
@@ -30,6 +31,31 @@ static void write_payload(chain_store *store, uint64_t serial, bool memory)
     must(chain_store_payload_seal(store, serial, &err), &err);
 }
 
+/* One disk of every treatment, the second frozen under an overlay, and below
+ * it an image that is not ours. */
+static void every_treatment(struct chain_model *m, chain_snapshot *s)
+{
+    struct chain_error err;
+    chain_disk *d;
+
+    util_external(s, 1, "/srv/data.qcow2", LIBXL_DISK_FORMAT_QCOW2);
+    d = util_more_disk(s, "xvdc");
+    d->treatment = CHAIN_DISK_TREATMENT_MANUAL;
+    d->hook = strdup("/usr/local/bin/hook");
+    util_more_disk(s, "xvdd")->treatment = CHAIN_DISK_TREATMENT_EXCLUDED;
+    util_more_disk(s, "xvde")->treatment = CHAIN_DISK_TREATMENT_SKIPPED_CDROM;
+    util_more_disk(s, "xvdf")->treatment =
+        CHAIN_DISK_TREATMENT_SKIPPED_READONLY;
+    must(chain_images_add(m, "/srv/data.qcow2", LIBXL_DISK_FORMAT_QCOW2, false,
+                          "/srv/template.raw", LIBXL_DISK_FORMAT_RAW, &err),
+         &err);
+    must(chain_images_add(m, "/srv/data.third", LIBXL_DISK_FORMAT_QCOW2, true,
+                          "/srv/data.qcow2", LIBXL_DISK_FORMAT_QCOW2, &err),
+         &err);
+    must(chain_images_set_active(m, "xvdb", "/srv/data.third",
+                                 LIBXL_DISK_FORMAT_QCOW2, &err), &err);
+}
+
 static void write_chain(chain_store *store)
 {
     static const char *const names[] = { "first", "second", "third" };
@@ -43,10 +69,12 @@ static void write_chain(chain_store *store)
     must(chain_store_load(store, &m, &err), &err);
     for (i = 0; i < 3; i++) {
         util_snapshot(&s, 0, 0, names[i]);
+        s.quiesced = i == 1;
         if (i == 2) {
             s.memory = false;
             s.memory_bytes = 0;
             s.state = CHAIN_DOMAIN_STATE_OFF;
+            every_treatment(&m, &s);
         }
         must(chain_model_place(&m, &s, &err), &err);
         if (i == 2) s.parent = 1;

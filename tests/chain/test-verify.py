@@ -14,6 +14,11 @@ import tempfile
 VERIFY = os.path.join(os.environ["srcdir"], "tools/chain-verify")
 TOOL = os.path.join(os.environ["builddir"], "tests/chain/chain-tool")
 DISK = ("snapshots", 0, "disks", 0)
+# of the third, which has one disk of every treatment
+EXTERNAL = ("snapshots", 2, "disks", 1)
+MANUAL = ("snapshots", 2, "disks", 2)
+# template <- data <- third, which is the image that xvdb has
+TEMPLATE, DATA, THIRD = ("images", 0), ("images", 1), ("images", 2)
 DEEP = 3000
 
 failures = []
@@ -92,7 +97,8 @@ TREES = [
     (set_at("snapshots", 1, "domain_uuid", ""), "snapshots[1].domain_uuid"),
     (set_at("snapshots", 1, "state", "flying"), "snapshots[1].state"),
     (set_at("snapshots", 1, "state", DROP), "snapshots[1].state"),
-    (set_at("snapshots", 1, "state", "off"), "snapshots[1].memory"),
+    (set_at("snapshots", 0, "state", "off"), "snapshots[0].memory"),
+    (set_at("snapshots", 1, "state", "off"), "snapshots[1].quiesced"),
     (set_at("snapshots", 1, "memory", DROP), "snapshots[1].memory_bytes"),
     (set_at("snapshots", 2, "live", True), "snapshots[2]."),
     (set_at("snapshots", 1, "disks", None), "snapshots[1].disks"),
@@ -113,8 +119,72 @@ TREES = [
      "snapshots[0].disks[0].handle"),
     (set_at(*DISK, "handle", {"format.qcow2": {"name": "x", "y": 1}}),
      "snapshots[0].disks[0].handle"),
+    (set_at(*DISK, "handle", {"format.raw": {}}),
+     "snapshots[0].disks[0].handle"),
+    (set_at(*DISK, "handle", {"format.qed": {"name": "x"}}),
+     "snapshots[0].disks[0].handle"),
+    (set_at(*DISK, "handle", "format.qcow2", "overlay", "path", "/o"),
+     "snapshots[0].disks[0].handle"),
+    (set_at(*DISK, "handle", "format.qcow2", "overlay", "format", "qed"),
+     "snapshots[0].disks[0].handle"),
+    (set_at(*DISK, "handle", "format.qcow2", "overlay", "reuse", True),
+     "snapshots[0].disks[0].handle"),
+    (set_at(*DISK, "handle", "format.qcow2", "overlay", "size", 1),
+     "snapshots[0].disks[0].handle"),
+    (set_at(*EXTERNAL, "handle", {"format.raw": {}}),
+     "snapshots[2].disks[1].handle"),
     (set_at(*DISK, "date_nsec", 1 << 32), "snapshots[0].disks[0].date_nsec"),
     (set_at(*DISK, "date_sec", "now"), "snapshots[0].disks[0].date_sec"),
+    (set_at(*DISK, "hook", "/bin/hook"), "snapshots[0].disks[0].hook"),
+    (set_at("snapshots", 2, "quiesced", True), "snapshots[2].quiesced"),
+    (set_at("snapshots", 1, "quiesced", 1), "snapshots[1].quiesced"),
+    (set_at(*MANUAL, "hook", "hook"), "snapshots[2].disks[2].hook"),
+    (set_at(*MANUAL, "hook", ""), "snapshots[2].disks[2].hook"),
+    (set_at(*MANUAL, "treatment", "excluded"), "snapshots[2].disks[2].hook"),
+    (set_at(*MANUAL, "handle", {"format.qcow2": {"name": "x"}}),
+     "snapshots[2].disks[2].handle"),
+    (set_at(*EXTERNAL, "path", DROP), "snapshots[2].disks[1].path"),
+    (set_at(*EXTERNAL, "path", "data.qcow2"), "snapshots[2].disks[1].path"),
+    (set_at(*EXTERNAL, "path", "/srv/other"), "snapshots[2].disks[1].path"),
+    (set_at(*EXTERNAL, "path", "/srv/data.third"),
+     "snapshots[2].disks[1].path"),
+    (set_at(*EXTERNAL, "format", "raw"), "snapshots[2].disks[1].format"),
+    (set_at(*EXTERNAL, "handle", {"format.qcow2": {"name": "x"}}),
+     "snapshots[2].disks[1].handle"),
+    (set_at("images", {}), "images"),
+    (set_at("images", []), "path"),
+    (set_at(*DATA, "colour", 1), "images[1]"),
+    (set_at(*DATA, "path", DROP), "images[1].path"),
+    (set_at(*DATA, "path", "srv"), "images[1].path"),
+    (set_at(*DATA, "path", "/srv/data.third"), "images[2].path"),
+    (set_at(*DATA, "format", "unknown"), "images[1].format"),
+    (set_at(*DATA, "format", "empty"), "images[1].format"),
+    (set_at(*DATA, "format", "raw"), "images[1].backing"),
+    (set_at(*DATA, "format", "qed"), "format"),
+    (set_at(*DATA, "backing", ""), "images[1].backing"),
+    (set_at(*DATA, "backing", "template.raw"), "images[1].backing"),
+    (set_at(*DATA, "backing", "/srv/other"), "images[1].backing"),
+    (set_at(*DATA, "backing", "/srv/data.qcow2"), "images[1].backing"),
+    (set_at(*DATA, "backing", "/srv/data.third"), "images[1].backing"),
+    (set_at(*DATA, "ours", "no"), "images[1].ours"),
+    (set_at(*DATA, "was_disk", 1), "images[1].was_disk"),
+    (set_at("active", 0, "vdev", DROP), "active[0].vdev"),
+    (set_at("active", 0, "path", DROP), "active[0].path"),
+    (set_at("active", 0, "path", "x"), "active[0].path"),
+    (set_at("active", 0, "path", "/srv/other"), "active[0].path"),
+    (set_at("active", 0, "format", "raw"), "active[0].format"),
+    (set_at("active", 0, "format", DROP), "active[0].format"),
+    (set_at("active", 0, "path", "/srv/data.qcow2"), "images[2].backing"),
+    (set_at("active", [{"vdev": "xvdb", "path": "/srv/data.third",
+                        "format": "qcow2"},
+                       {"vdev": "xvdb", "path": "/srv/template.raw",
+                        "format": "raw"}]), "active[1].vdev"),
+    (set_at("active", [{"vdev": "xvdb", "path": "/srv/data.third",
+                        "format": "qcow2"},
+                       {"vdev": "xvdc", "path": "/srv/data.third",
+                        "format": "qcow2"}]), "active[1].path"),
+    (set_at("active", [{"vdev": "d%d" % i, "path": "/srv/%d" % i,
+                        "format": "raw"} for i in range(257)]), "active"),
 ]
 
 TEXTS = {
@@ -130,7 +200,14 @@ TEXTS = {
 }
 
 GOOD_JOURNAL = {"version": 1, "verb": "create", "step": "stopping",
-                "snapshots": [{"serial": 4, "name": "fourth"}]}
+                "snapshots": [{"serial": 4, "name": "fourth"}],
+                "images": [{"path": "/srv/a", "format": "qcow2",
+                            "backing": "/srv/frozen", "ours": True},
+                           {"path": "/srv/b", "format": "qed"}],
+                "active": [{"vdev": "xvda", "path": "/srv/a",
+                            "format": "qcow2"},
+                           {"vdev": "xvdb", "path": "/srv/b",
+                            "format": "qed"}]}
 JOURNALS = [
     (set_at("version", 2), "version"),
     (set_at("verb", DROP), "verb"),
@@ -142,6 +219,15 @@ JOURNALS = [
     (set_at("domain_uuid", "5"), "domain_uuid"),
     (set_at("domid", -1), "domid"),
     (set_at("when", 1), "when"),
+    (set_at("images", 0, "path", "x"), "images[0].path"),
+    (set_at("images", 0, "format", DROP), "images[0].format"),
+    (set_at("images", 0, "backing", "x"), "images[0].backing"),
+    (set_at("images", 1, "path", "/srv/a"), "images[1].path"),
+    (set_at("active", 0, "vdev", ""), "active[0].vdev"),
+    (set_at("active", 0, "path", None), "active[0].path"),
+    (set_at("active", 1, "vdev", "xvda"), "active[1].vdev"),
+    (set_at("active", 1, "path", "/srv/a"), "active[1].path"),
+    (set_at("verb", "delete"), "images"),
 ]
 
 
@@ -210,6 +296,11 @@ def test_journals(s):
     s.again()
     s.write("journal.json", GOOD_JOURNAL)
     s.compare("a good journal", True, "")
+    s.write("journal.json", dict(GOOD_JOURNAL, verb="delete", step="merging"))
+    s.compare("a merging journal", True, "")
+    s.write("journal.json", {"version": 1, "verb": "delete",
+                             "step": "merging"})
+    s.compare("a journal that only merges", True, "")
     for i, (change, place) in enumerate(JOURNALS):
         s.again()
         s.write("journal.json", spoilt(GOOD_JOURNAL, change))
@@ -222,7 +313,11 @@ def test_good(s):
     # spelt otherwise, and members that only say the default
     tree = copy.deepcopy(s.tree)
     tree["snapshots"].reverse()
+    tree["images"].reverse()
+    del tree["snapshots"][0]["disks"][0]["handle"]["format.qcow2"]["overlay"]
     tree["snapshots"][0].update(live=False, parent=1, description=None)
+    tree["images"][1].update(ours=False, was_disk=False)
+    tree["images"][2].update(backing=None)
     tree["current"] = 0
     s.write("chain.json", json.dumps(tree, ensure_ascii=True,
                                      indent=None).encode())

@@ -129,6 +129,35 @@ void util_snapshot(chain_snapshot *snapshot, uint64_t serial, uint64_t parent,
     d->treatment = CHAIN_DISK_TREATMENT_SKIPPED_EMPTY;
 }
 
+void util_external(chain_snapshot *snapshot, int at, const char *path,
+                   libxl_disk_format format)
+{
+    chain_disk *d = &snapshot->disks[at];
+    char *vdev = d->vdev;
+
+    d->vdev = NULL;
+    chain_disk_dispose(d);
+    chain_disk_init(d);
+    d->vdev = vdev;
+    d->path = copy(path);
+    d->format = format;
+    d->treatment = CHAIN_DISK_TREATMENT_EXTERNAL;
+}
+
+chain_disk *util_more_disk(chain_snapshot *snapshot, const char *vdev)
+{
+    chain_disk *grown = realloc(snapshot->disks,
+                                ((size_t)snapshot->num_disks + 1) *
+                                sizeof(*grown));
+
+    assert_non_null(grown);
+    snapshot->disks = grown;
+    grown += snapshot->num_disks++;
+    chain_disk_init(grown);
+    grown->vdev = copy(vdev);
+    return grown;
+}
+
 uint64_t util_add(struct chain_model *model, uint64_t parent,
                   const char *name)
 {

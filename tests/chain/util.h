@@ -35,6 +35,13 @@ bool util_exists(const char *path);
 void util_snapshot(chain_snapshot *snapshot, uint64_t serial, uint64_t parent,
                    const char *name);
 
+/* Makes disk number at, which the snapshot has, an external one of path. */
+void util_external(chain_snapshot *snapshot, int at, const char *path,
+                   libxl_disk_format format);
+
+/* Another disk at the end: vdev only. */
+chain_disk *util_more_disk(chain_snapshot *snapshot, const char *vdev);
+
 /* Adds such a snapshot with the next serial, and returns that. */
 uint64_t util_add(struct chain_model *model, uint64_t parent,
                   const char *name);

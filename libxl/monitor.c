@@ -12,7 +12,7 @@
 #include "libxl/qmp_transport.h"
 
 struct monitor {
-    struct monitor_lock *lock;
+    struct domain_lock *lock;
     struct qmp_client *client;
 };
 
@@ -91,6 +91,6 @@ void monitor_close(struct monitor *monitor)
     if (!monitor) return;
     /* Whoever gets the lock next must find the monitor free. */
     qmp_client_free(monitor->client);
-    monitor_lock_release(monitor->lock);
+    domain_lock_release(monitor->lock);
     free(monitor);
 }

@@ -5,31 +5,17 @@
  * disconnected; so must we, or one of us waits for a greeting that never
  * comes.
  *
- * The lock is flock() on userdata-l.<domid>.<uuid>.qmp-socket-lock in libxl's
- * state directory. Whoever leaves removes the file first, and so does libxl
- * when the domain is destroyed; a lock on a file that is no longer the one at
- * that path is worth nothing, and the taking is begun again.
- *
- * flock belongs to the open file, not to the process: a libxl function that
- * needs the monitor (suspend, resume, cdrom, and for HVM reading the
- * configuration) called while the lock is held waits for itself. libxl's own
- * callers give up after 10 s, some of which they may spend waiting for us.
+ * A libxl function that needs the monitor (suspend, resume, cdrom, and for HVM
+ * reading the configuration) called while the lock is held waits for itself.
+ * libxl's own callers give up after 10 s, some of which they may spend waiting
+ * for us.
  */
 #ifndef XLS_MONITOR_LOCK_H
 #define XLS_MONITOR_LOCK_H
 
-#include <stdint.h>
+#include "libxl/domain_lock.h"
 
-#include <libxl.h>
-
-#include "libxl/deadline.h"
-#include "libxl/diag.h"
-
-struct monitor_lock;
-
-/* Called with the lock just taken: 0 if the domain is still there, else an
- * error to fail with (libxl_domain_info is allowed; it needs no monitor). */
-typedef int monitor_domain_check(void *user);
+typedef domain_lock_check monitor_domain_check;
 
 struct monitor_lock_params {
     const char *lib_dir;            /* libxl's state directory */
@@ -39,12 +25,8 @@ struct monitor_lock_params {
     void *check_user;
 };
 
-/* ERROR_TIMEDOUT: somebody else kept it. ERROR_LOCK_FAIL: the file could not
- * be opened or locked. Else whatever the check said. */
+/* As domain_lock_acquire; release it with domain_lock_release. */
 int monitor_lock_acquire(const struct monitor_lock_params *params, deadline by,
-                         struct monitor_lock **lock_r, struct diag *diag);
-
-/* NULL is fine. */
-void monitor_lock_release(struct monitor_lock *lock);
+                         struct domain_lock **lock_r, struct diag *diag);
 
 #endif

@@ -6,6 +6,7 @@ QMP_SOURCES = \
 	libxl/child.c libxl/child.h \
 	libxl/deadline.h \
 	libxl/diag.c libxl/diag.h \
+	libxl/domain_lock.c libxl/domain_lock.h \
 	libxl/image_info.c libxl/image_info.h \
 	libxl/image_users.c libxl/image_users.h \
 	libxl/monitor.c libxl/monitor.h \

@@ -33,7 +33,7 @@ static struct monitor_lock_params lock_params(const struct scratch *scratch)
 }
 
 static int acquire(const struct monitor_lock_params *params, unsigned int ms,
-                   struct monitor_lock **lock_r)
+                   struct domain_lock **lock_r)
 {
     struct diag diag = { "" };
     int64_t started = deadline_now_ms();
@@ -60,7 +60,7 @@ static int lock_as_libxl(const struct scratch *scratch)
 static void test_taken_and_left(void **state)
 {
     struct monitor_lock_params params;
-    struct monitor_lock *lock, *second = NULL;
+    struct domain_lock *lock, *second = NULL;
     struct scratch scratch;
     int fd, i;
 
@@ -75,21 +75,21 @@ static void test_taken_and_left(void **state)
         /* another session of the same process is kept out too */
         assert_int_equal(acquire(&params, 50, &second), ERROR_TIMEDOUT);
         assert_null(second);
-        monitor_lock_release(lock);
+        domain_lock_release(lock);
         assert_false(scratch_exists(&scratch, LOCK));
     }
     /* what a dead client leaves behind is no lock */
     scratch_write(&scratch, LOCK, "", 0666);
     assert_int_equal(acquire(&params, 1000, &lock), 0);
-    monitor_lock_release(lock);
-    monitor_lock_release(NULL);
+    domain_lock_release(lock);
+    domain_lock_release(NULL);
     scratch_remove(&scratch);
 }
 
 static void test_kept_by_libxl(void **state)
 {
     struct monitor_lock_params params;
-    struct monitor_lock *lock = NULL;
+    struct domain_lock *lock = NULL;
     struct scratch scratch;
     int fd;
 
@@ -103,7 +103,7 @@ static void test_kept_by_libxl(void **state)
     unlink(scratch_path(&scratch, LOCK));
     assert_int_equal(acquire(&params, 1000, &lock), 0);
     close(fd);
-    monitor_lock_release(lock);
+    domain_lock_release(lock);
     scratch_remove(&scratch);
 }
 
@@ -128,7 +128,7 @@ static void *leave_as_libxl(void *user)
 static void test_the_file_is_the_one_at_its_path(void **state)
 {
     struct monitor_lock_params params;
-    struct monitor_lock *lock;
+    struct domain_lock *lock;
     struct scratch scratch;
     struct holder holder;
     struct stat before, now;
@@ -148,7 +148,7 @@ static void test_the_file_is_the_one_at_its_path(void **state)
     r = stat(scratch_path(&scratch, LOCK), &now);
     assert_int_equal(r, 0);
     assert_int_not_equal(now.st_ino, before.st_ino);
-    monitor_lock_release(lock);
+    domain_lock_release(lock);
     scratch_remove(&scratch);
 }
 
@@ -176,7 +176,7 @@ int __wrap_flock(int fd, int operation)
 static void test_the_file_is_replaced_meanwhile(void **state)
 {
     struct monitor_lock_params params;
-    struct monitor_lock *lock;
+    struct domain_lock *lock;
     struct scratch scratch;
     int fd;
 
@@ -189,7 +189,7 @@ static void test_the_file_is_replaced_meanwhile(void **state)
     fd = open(scratch_path(&scratch, LOCK), O_RDWR | O_CLOEXEC);
     assert_int_equal(__real_flock(fd, LOCK_EX | LOCK_NB), -1);
     close(fd);
-    monitor_lock_release(lock);
+    domain_lock_release(lock);
     scratch_remove(&scratch);
 }
 
@@ -213,7 +213,7 @@ static int check_domain(void *user)
 static void test_the_domain_is_gone(void **state)
 {
     struct monitor_lock_params params;
-    struct monitor_lock *lock = NULL;
+    struct domain_lock *lock = NULL;
     struct scratch scratch;
     struct checker checker = { &scratch, false, ERROR_DOMAIN_NOTFOUND };
 
@@ -227,7 +227,7 @@ static void test_the_domain_is_gone(void **state)
     assert_false(scratch_exists(&scratch, LOCK));
     checker.rc = 0;
     assert_int_equal(acquire(&params, 1000, &lock), 0);
-    monitor_lock_release(lock);
+    domain_lock_release(lock);
     scratch_remove(&scratch);
 }
 
@@ -239,7 +239,7 @@ static void test_bad_parameters(void **state)
         "5e7a1c9e00000-4000-8000-00000000beef",
     };
     struct monitor_lock_params params;
-    struct monitor_lock *lock = NULL;
+    struct domain_lock *lock = NULL;
     struct scratch scratch;
     size_t i;
 

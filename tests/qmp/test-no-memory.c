@@ -162,11 +162,11 @@ static int take_lock(void *user)
         .domid = 1,
         .uuid = "5e7a1c9e-0000-4000-8000-00000000beef",
     };
-    struct monitor_lock *lock = NULL;
+    struct domain_lock *lock = NULL;
     int rc;
 
     rc = monitor_lock_acquire(&params, deadline_after(1000), &lock, NULL);
-    monitor_lock_release(lock);
+    domain_lock_release(lock);
     return rc;
 }
 

@@ -13,8 +13,11 @@ libtypes_la_LIBADD = $(YAJL_LIBS) $(XEN_LIBS)
 noinst_LTLIBRARIES += libsnapshotparts.la
 libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
 	libxl/disk_ops.c libxl/disk_ops.h \
+	libxl/disk_params.c libxl/disk_params.h \
+	libxl/disk_path.c \
 	libxl/disk_set.c \
 	libxl/disk_snapshot.c \
+	libxl/domain_config.c libxl/domain_config_file.c libxl/domain_config.h \
 	libxl/domain_facts.c libxl/domain_facts.h \
 	libxl/domain_monitor.c libxl/domain_monitor.h \
 	libxl/domain_snapshot.c \
@@ -24,7 +27,7 @@ libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
 	libxl/pause_clock.c libxl/pause_clock.h \
 	libxl/plan.c libxl/plan.h \
 	libxl/snapshot_ctx.c
-libsnapshotparts_la_LIBADD = libtypes.la $(XEN_LIBS)
+libsnapshotparts_la_LIBADD = libtypes.la $(XEN_LIBS) $(XENSTORE_LIBS)
 
 lib_LTLIBRARIES += libxlsnapshot.la
 libxlsnapshot_la_SOURCES =

@@ -1,10 +1,23 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The library's parts that need neither Xen nor QEMU.
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test-memory-stage tests/unit/test-plan
-TESTS += tests/unit/test-memory-stage tests/unit/test-plan
+library_tests = \
+	tests/unit/test-disk-path \
+	tests/unit/test-domain-config \
+	tests/unit/test-memory-stage \
+	tests/unit/test-plan
+check_PROGRAMS += $(library_tests)
+TESTS += $(library_tests)
 endif
 
+tests_unit_test_disk_path_SOURCES = tests/unit/test-disk-path.c \
+	tests/unit/fake_store.c tests/unit/fake_store.h \
+	tests/qmp/scratch.c tests/qmp/scratch.h
+tests_unit_test_disk_path_CFLAGS = $(AM_CFLAGS)
+tests_unit_test_disk_path_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
+tests_unit_test_disk_path_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=flock
+tests_unit_test_domain_config_SOURCES = tests/unit/test-domain-config.c
+tests_unit_test_domain_config_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
 tests_unit_test_memory_stage_SOURCES = tests/unit/test-memory-stage.c
 tests_unit_test_memory_stage_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
 tests_unit_test_plan_SOURCES = tests/unit/test-plan.c

@@ -18,6 +18,7 @@ static void node_dispose(void *p)
     free(node->name);
     free(node->driver);
     free(node->filename);
+    free(node->detect_zeroes);
     image_info_dispose(&node->image);
     qapi_dispose_elements(node->bitmaps, node->num_bitmaps,
                           sizeof(*node->bitmaps), image_bitmap_dispose);
@@ -66,6 +67,21 @@ static int node_read_bitmaps(const xjson *value, struct block_node *node,
     return 0;
 }
 
+static int node_read_options(const xjson *value, struct block_node *node,
+                             struct xjson_error *err)
+{
+    const xjson *cache = xjson_member(value, "cache");
+    int rc;
+
+    rc = qapi_read_bool(cache, "direct", QAPI_OPTIONAL, &node->direct, err);
+    if (rc) return rc;
+    rc = qapi_read_bool(cache, "no-flush", QAPI_OPTIONAL, &node->no_flush,
+                        err);
+    if (rc) return rc;
+    return qapi_read_string(value, "detect_zeroes", QAPI_OPTIONAL,
+                            &node->detect_zeroes, err);
+}
+
 static int node_read(const xjson *value, void *p, struct xjson_error *err)
 {
     struct block_node *node = p;
@@ -82,6 +98,8 @@ static int node_read(const xjson *value, void *p, struct xjson_error *err)
     if (rc) return rc;
     node->active = true;
     rc = qapi_read_bool(value, "active", QAPI_OPTIONAL, &node->active, err);
+    if (rc) return rc;
+    rc = node_read_options(value, node, err);
     if (rc) return rc;
     rc = node_read_bitmaps(value, node, err);
     if (rc) return rc;
@@ -113,6 +131,13 @@ static int job_read(const xjson *value, void *p, struct xjson_error *err)
 
 static void disk_dispose(struct block_disk *disk)
 {
+    size_t i;
+
+    for (i = 0; i < disk->num_images; i++) {
+        free(disk->images[i].filename);
+        free(disk->images[i].driver);
+    }
+    free(disk->images);
     free(disk->qdev);
     free(disk->type);
     free(disk->top);
@@ -206,7 +231,7 @@ static int parse_disk(const xjson *inserted,
     rc = copy_string(top, &disk->top);
     if (rc) return rc;
     disk->has_number = !vdev_number(properties->vdev, &disk->number);
-    return 0;
+    return block_disk_read_images(inserted, disk);
 }
 
 static int parse_disks(const struct block_replies *replies,
@@ -269,40 +294,18 @@ int block_graph_parse(const struct block_replies *replies,
 
 /* ---- files ---- */
 
-/* An image opened with unusual options has no plain name; QEMU then gives
- * "json:" and the options, the file being at the bottom. */
-static const char *json_filename(const xjson *options)
-{
-    const xjson *file;
-
-    while ((file = xjson_member(options, "file")))
-        options = file;
-    return xjson_member_string(options, "filename");
-}
-
 static int identify_by_stat(void *user, const char *filename,
                             dev_t *dev_r, ino_t *ino_r)
 {
-    xjson *options = NULL;
+    char *path = block_filename_path(filename);
     struct stat st;
-    int rc;
+    int r = path ? stat(path, &st) : -1;
 
-    if (!strncmp(filename, "json:", 5)) {
-        filename += 5;
-        rc = xjson_parse(filename, strlen(filename), &options, NULL);
-        if (rc) goto out;
-        filename = json_filename(options);
-    }
-    if (!filename || filename[0] != '/' || stat(filename, &st)) {
-        rc = ERROR_NOTFOUND;
-        goto out;
-    }
+    free(path);
+    if (r) return ERROR_NOTFOUND;
     *dev_r = st.st_dev;
     *ino_r = st.st_ino;
-    rc = 0;
- out:
-    xjson_free(options);
-    return rc;
+    return 0;
 }
 
 void block_graph_identify(struct block_graph *graph,

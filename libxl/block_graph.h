@@ -29,9 +29,17 @@ struct block_node {
     struct image_info image;
     struct image_bitmap *bitmaps;   /* in QEMU's memory, stored or not */
     size_t num_bitmaps;
+    bool direct, no_flush;      /* how its cache is used */
+    char *detect_zeroes;        /* NULL: not told */
     bool identified;            /* dev and ino are known */
     dev_t dev;
     ino_t ino;
+};
+
+/* One image of a disk's backing chain. */
+struct block_image {
+    char *filename;             /* as QEMU writes it */
+    char *driver;
 };
 
 struct block_disk {
@@ -40,6 +48,8 @@ struct block_disk {
     char *top;                  /* its current top node's name */
     bool has_number;
     uint32_t number;            /* of its vdev */
+    struct block_image *images; /* the active one, then those below */
+    size_t num_images;
 };
 
 struct block_job {
@@ -79,6 +89,31 @@ void block_graph_identify(struct block_graph *graph,
 /* NULL: none. */
 const struct block_node *block_graph_node(const struct block_graph *graph,
                                           const char *name);
+
+/* The domain's disk of that name; NULL: none, or no clear one. */
+const struct block_disk *block_graph_disk(const struct block_graph *graph,
+                                          const char *vdev);
+
+/*
+ * The node of disk->images[i]; NULL: none can be told to be it. What a job
+ * puts around an image is no image: block_driver_is_filter.
+ */
+const struct block_node *block_graph_image_node(const struct block_graph *graph,
+                                                const struct block_disk *disk,
+                                                size_t i);
+bool block_driver_is_filter(const char *driver);
+bool block_driver_is_protocol(const char *driver);
+
+/* The path in a file name as QEMU writes it, which is "json:{...}" for an
+ * image opened with unusual options. NULL: it has none, or no memory. */
+char *block_filename_path(const char *filename);
+
+/*
+ * From query-block's "inserted". A reply nests each image in the one above
+ * it, and the JSON reader bounds that; so is a chain bounded, well below it.
+ */
+#define BLOCK_CHAIN_MAX 48
+int block_disk_read_images(const xjson *inserted, struct block_disk *disk);
 
 enum block_refusal {
     BLOCK_REFUSAL_NONE,

@@ -15,37 +15,6 @@ struct search {
     struct diag *diag;
 };
 
-static bool is_one_of(const char *s, const char *const *list)
-{
-    for (; *list; list++) {
-        if (!strcmp(s, *list)) return true;
-    }
-    return false;
-}
-
-/* Nodes that a job, an export or a throttle group puts around an image. */
-static bool is_filter(const struct block_node *node)
-{
-    static const char *const filters[] = {
-        "backup-top", "blkdebug", "blklogwrites", "blkreplay", "blkverify",
-        "commit_top", "compress", "copy-before-write", "copy-on-read",
-        "mirror_top", "preallocate", "replication", "snapshot-access",
-        "throttle", NULL
-    };
-
-    return is_one_of(node->driver, filters);
-}
-
-/* Nodes below an image format: every image has one, on the same file. */
-static bool is_protocol(const struct block_node *node)
-{
-    static const char *const protocols[] = {
-        "file", "host_cdrom", "host_device", NULL
-    };
-
-    return is_one_of(node->driver, protocols);
-}
-
 /* ---- which node ---- */
 
 /* By its device. More than one device of that number is not possible in a
@@ -114,7 +83,7 @@ static enum block_refusal find_node(struct search *s)
 
 static enum block_refusal check_top(struct search *s)
 {
-    if (is_filter(s->node)) {
+    if (block_driver_is_filter(s->node->driver)) {
         diag_set(s->diag, "disk %s: a block job or filter (%s) is on it; try "
                  "again when it has ended", s->request->vdev,
                  s->node->driver);
@@ -181,7 +150,7 @@ static enum block_refusal check_jobs(struct search *s)
  */
 static bool shares_image(const struct search *s, const struct block_node *other)
 {
-    if (other == s->node || other->read_only || is_protocol(other))
+    if (other == s->node || other->read_only || block_driver_is_protocol(other->driver))
         return false;
     if (other->identified) return is_same_file(other, s->request);
     return other->filename[0] == '/' || !strncmp(other->filename, "json:", 5);
@@ -195,7 +164,7 @@ static enum block_refusal check_shared(struct search *s)
     for (i = 0; i < s->graph->num_nodes; i++) {
         other = &s->graph->nodes[i];
         if (!shares_image(s, other)) continue;
-        if (is_filter(other)) {
+        if (block_driver_is_filter(other->driver)) {
             diag_set(s->diag, "disk %s: a block job or filter (%s) is on it; "
                      "try again when it has ended", s->request->vdev,
                      other->driver);

@@ -12,6 +12,7 @@
 #include "libxl/child.h"
 #include "libxl/qapi_read.h"
 #include "libxl/qemu_img.h"
+#include "libxl/qemu_img_run.h"
 
 /* A full snapshot table, as in a message of QEMU's monitor. */
 #define MAX_OUTPUT (16u << 20)
@@ -124,6 +125,22 @@ static void first_line(char *text)
                 strlen(text + sizeof(prefix) - 1) + 1);
 }
 
+int qemu_img_execute(const struct qemu_img *tool, const char *path,
+                     const char *const argv[], deadline by,
+                     struct child_result *result, struct diag *diag)
+{
+    int rc;
+
+    log_command(tool->lg, argv);
+    rc = child_run(argv, MAX_OUTPUT, by, result, diag);
+    if (rc) {
+        diag_prefix(diag, "%s: ", path);
+        return rc;
+    }
+    first_line(result->err);
+    return 0;
+}
+
 /* args: the subcommand and its options, then NULL. last: what stands behind
  * the image, or NULL. */
 static int run_command(struct run *run, const char *const args[],
@@ -131,7 +148,6 @@ static int run_command(struct run *run, const char *const args[],
 {
     const char *argv[MAX_ARGS + 6];
     size_t n = 0, i;
-    int rc;
 
     argv[n++] = run->tool->program;
     for (i = 0; i < MAX_ARGS && args[i]; i++)
@@ -141,29 +157,28 @@ static int run_command(struct run *run, const char *const args[],
     argv[n++] = run->image;
     argv[n++] = last;
     argv[n] = NULL;
-    log_command(run->tool->lg, argv);
+    return qemu_img_execute(run->tool, run->path, argv, by, &run->result,
+                            diag);
+}
 
-    rc = child_run(argv, MAX_OUTPUT, by, &run->result, diag);
-    if (rc) {
-        diag_prefix(diag, "%s: ", run->path);
-        return rc;
-    }
-    first_line(run->result.err);
-    return 0;
+int qemu_img_failed(const struct child_result *result, const char *path,
+                    const char *subcommand, struct diag *diag)
+{
+    int status = result->status;
+
+    if (WIFSIGNALED(status))
+        diag_set(diag, "%s: qemu-img %s was ended by signal %d", path,
+                 subcommand, WTERMSIG(status));
+    else
+        diag_set(diag, "%s: qemu-img %s: %s", path, subcommand,
+                 result->err[0] ? result->err : "failed in silence");
+    return ERROR_FAIL;
 }
 
 static int failed(const struct run *run, const char *subcommand,
                   struct diag *diag)
 {
-    int status = run->result.status;
-
-    if (WIFSIGNALED(status))
-        diag_set(diag, "%s: qemu-img %s was ended by signal %d", run->path,
-                 subcommand, WTERMSIG(status));
-    else
-        diag_set(diag, "%s: qemu-img %s: %s", run->path, subcommand,
-                 run->result.err[0] ? run->result.err : "failed in silence");
-    return ERROR_FAIL;
+    return qemu_img_failed(&run->result, run->path, subcommand, diag);
 }
 
 static bool succeeded(const struct run *run)

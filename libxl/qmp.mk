@@ -2,6 +2,7 @@
 # The part of the library that talks to QEMU and to its images. It needs no
 # libxl_ctx, so that it can be tested without Xen.
 QMP_SOURCES = \
+	libxl/block_chain.c \
 	libxl/block_graph.c libxl/block_graph_find.c libxl/block_graph.h \
 	libxl/child.c libxl/child.h \
 	libxl/deadline.h \
@@ -11,9 +12,12 @@ QMP_SOURCES = \
 	libxl/image_users.c libxl/image_users.h \
 	libxl/monitor.c libxl/monitor.h \
 	libxl/monitor_lock.c libxl/monitor_lock.h \
-	libxl/qemu_img.c libxl/qemu_img.h \
+	libxl/qemu_img.c libxl/qemu_img.h libxl/qemu_img_run.h \
+	libxl/qemu_img_overlay.c libxl/qemu_img_overlay.h \
 	libxl/qapi_read.c libxl/qapi_read.h \
 	libxl/qmp_block.c libxl/qmp_block.h \
 	libxl/qmp_client.c libxl/qmp_client.h \
+	libxl/qmp_overlay.c libxl/qmp_overlay.h \
+	libxl/qmp_transaction.c libxl/qmp_transaction.h \
 	libxl/qmp_transport.c libxl/qmp_transport.h \
 	libxl/vdev.c libxl/vdev.h

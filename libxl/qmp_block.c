@@ -7,6 +7,7 @@
 
 #include "libxl/qapi_read.h"
 #include "libxl/qmp_block.h"
+#include "libxl/qmp_transaction.h"
 
 static int bad_reply(struct diag *diag, const char *command,
                      const struct xjson_error *err, int rc)
@@ -253,55 +254,28 @@ int qmp_query_version(struct qmp_client *client, deadline by,
 
 /* ---- internal snapshots ---- */
 
-struct snapshot_create {
-    const struct qmp_block_snapshot *snapshots;
-    size_t num;
-};
-
-static void write_snapshot_create(xjson_writer *w, const void *user)
-{
-    const struct snapshot_create *create = user;
-    size_t i;
-
-    xjson_write_name(w, "actions");
-    xjson_write_array(w);
-    for (i = 0; i < create->num; i++) {
-        xjson_write_object(w);
-        xjson_write_member_string(w, "type", "blockdev-snapshot-internal-sync");
-        xjson_write_name(w, "data");
-        xjson_write_object(w);
-        xjson_write_member_string(w, "device", create->snapshots[i].node);
-        xjson_write_member_string(w, "name", create->snapshots[i].name);
-        xjson_write_object_end(w);
-        xjson_write_object_end(w);
-    }
-    xjson_write_array_end(w);
-}
-
-static int check_name(const char *name, struct diag *diag)
-{
-    if (image_snapshot_name_is_valid(name)) return 0;
-    diag_set(diag, "\"%s\" cannot be a disk snapshot's name: it needs a letter, "
-             "then up to %d letters, digits, dots, dashes or underscores", name,
-             IMAGE_SNAPSHOT_NAME_MAX - 1);
-    return ERROR_INVAL;
-}
-
 int qmp_block_snapshot_create(struct qmp_client *client,
                               const struct qmp_block_snapshot *snapshots,
                               size_t num_snapshots, deadline by,
                               struct diag *diag)
 {
-    const struct snapshot_create create = { snapshots, num_snapshots };
+    struct qmp_transaction_action *actions;
     size_t i;
     int rc;
 
-    for (i = 0; i < num_snapshots; i++) {
-        rc = check_name(snapshots[i].name, diag);
-        if (rc) return rc;
+    actions = calloc(num_snapshots + 1, sizeof(*actions));
+    if (!actions) {
+        diag_set(diag, "out of memory");
+        return ERROR_NOMEM;
     }
-    return qmp_client_execute(client, "transaction", write_snapshot_create,
-                              &create, by, NULL, diag);
+    for (i = 0; i < num_snapshots; i++) {
+        actions[i].type = QMP_TRANSACTION_SNAPSHOT;
+        actions[i].node = snapshots[i].node;
+        actions[i].name = snapshots[i].name;
+    }
+    rc = qmp_transaction(client, actions, num_snapshots, by, diag);
+    free(actions);
+    return rc;
 }
 
 struct snapshot_delete {

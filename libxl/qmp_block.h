@@ -58,15 +58,8 @@ struct qmp_block_snapshot {
     const char *name;
 };
 
-/*
- * Make all of these in one transaction: all disks at one instant, or none.
- * QEMU's main loop and the disks' I/O stand still meanwhile: 4 to 100 ms
- * usually, 7 s for a full 1 TiB image, and each disk waits for the sum.
- *
- * On ERROR_TIMEDOUT and the protocol errors the outcome is not known: look at
- * the images' snapshots before doing anything else. A refusal
- * (qmp_error_is_refusal) has left nothing behind.
- */
+/* Make all of these in one transaction; see qmp_transaction.h for what its
+ * failures mean. */
 int qmp_block_snapshot_create(struct qmp_client *client,
                               const struct qmp_block_snapshot *snapshots,
                               size_t num_snapshots, deadline by,

@@ -27,69 +27,42 @@ static const char *path_of(const struct disk_set *set, int i)
     return set->disks[i].facts.disk->pdev_path;
 }
 
+static const char *format_of(const struct disk_set *set, int i)
+{
+    return xls_format_driver(set->disks[i].facts.disk->format);
+}
+
+static bool is_external(const struct disk_set *set, int i)
+{
+    return plan_overlay(set->disks[i].handle);
+}
+
+static bool any_internal(const struct disk_set *set)
+{
+    int i;
+
+    for (i = 0; i < set->num_disks; i++)
+        if (!is_external(set, i)) return true;
+    return false;
+}
+
 static const char *name_of(const struct disk_set *set, int i)
 {
     return set->disks[i].handle->u.qcow2.name;
 }
 
-/* ---- create ---- */
-
-int disk_set_create_online(struct disk_set *set, struct domain_monitor *monitor,
-                           libxl_snapshot_diag *diag)
-{
-    struct qmp_block_snapshot *snapshots;
-    struct diag d = { "" };
-    int i, rc;
-
-    snapshots = calloc(set->num_disks, sizeof(*snapshots));
-    if (!snapshots) return ERROR_NOMEM;
-    for (i = 0; i < set->num_disks; i++) {
-        snapshots[i].node = set->disks[i].node;
-        snapshots[i].name = name_of(set, i);
-    }
-    rc = qmp_block_snapshot_create(monitor_client(monitor->session), snapshots,
-                                   set->num_disks,
-                                   deadline_after(XLS_QMP_SNAPSHOT_TIMEOUT_MS),
-                                   &d);
-    free(snapshots);
-    if (rc)
-        xls_diag(diag, rc, NULL, "QEMU did not take the disks' snapshots: %s",
-                 d.text);
-    return rc;
-}
-
-int disk_set_create_offline(struct disk_set *set, libxl_snapshot_diag *diag)
-{
-    struct qemu_img tool = tool_of(set);
-    struct diag d = { "" };
-    int i, rc = 0;
-
-    for (i = 0; i < set->num_disks && !rc; i++) {
-        rc = qemu_img_snapshot_create(&tool, path_of(set, i), "qcow2",
-                                      name_of(set, i),
-                                      deadline_after(XLS_QEMU_IMG_TIMEOUT_MS),
-                                      &d);
-        if (rc)
-            xls_diag(diag, rc, vdev_of(set, i), "disk %s: %s", vdev_of(set, i),
-                     d.text);
-    }
-    return rc;
-}
-
-/* ---- delete ---- */
-
-static int missing(const struct disk_set *set, int i,
-                   libxl_snapshot_diag *diag)
+int disk_set_missing(const struct disk_set *set, int i,
+                     libxl_snapshot_diag *diag)
 {
     return xls_diag(diag, ERROR_NOTFOUND, vdev_of(set, i),
                     "disk %s: its image %s has no snapshot '%s'",
                     vdev_of(set, i), path_of(set, i), name_of(set, i));
 }
 
-static int find(const struct disk_set *set, int i,
-                const struct image_info *info,
-                const struct image_snapshot **snapshot_r,
-                libxl_snapshot_diag *diag)
+int disk_set_find_snapshot(const struct disk_set *set, int i,
+                           const struct image_info *info,
+                           const struct image_snapshot **snapshot_r,
+                           libxl_snapshot_diag *diag)
 {
     int rc = image_info_find_snapshot(info, name_of(set, i), snapshot_r);
 
@@ -99,123 +72,6 @@ static int find(const struct disk_set *set, int i,
                  " is meant cannot be known", vdev_of(set, i),
                  name_of(set, i));
     return rc;
-}
-
-/* With the session open and the guest standing still. */
-static int delete_in_qemu(struct disk_set *set, struct domain_monitor *monitor,
-                          libxl_snapshot_diag *diag)
-{
-    const struct image_snapshot *snapshot;
-    const struct block_node *node;
-    struct diag d = { "" };
-    int i, rc = 0;
-
-    for (i = 0; i < set->num_disks && !rc; i++) {
-        rc = domain_monitor_find(monitor, &set->disks[i].facts, &node, diag);
-        if (rc) break;
-        rc = find(set, i, &node->image, &snapshot, diag);
-        if (rc == ERROR_NOTFOUND) {
-            rc = 0;
-            continue;
-        }
-        if (rc) break;
-        rc = qmp_block_snapshot_delete(monitor_client(monitor->session),
-                                       node->name, snapshot->id,
-                                       snapshot->name,
-                                       deadline_after(XLS_QMP_SNAPSHOT_TIMEOUT_MS),
-                                       &d);
-        if (rc)
-            xls_diag(diag, rc, vdev_of(set, i), "disk %s: %s", vdev_of(set, i),
-                     d.text);
-    }
-    return rc;
-}
-
-static int check_present(struct disk_set *set, struct domain_monitor *monitor,
-                         libxl_snapshot_diag *diag)
-{
-    const struct image_snapshot *snapshot;
-    const struct block_node *node;
-    int i, rc = 0;
-
-    for (i = 0; i < set->num_disks && !rc; i++) {
-        rc = domain_monitor_find(monitor, &set->disks[i].facts, &node, diag);
-        if (rc) return rc;
-        rc = find(set, i, &node->image, &snapshot, diag);
-        if (rc == ERROR_NOTFOUND) missing(set, i, diag);
-    }
-    return rc;
-}
-
-static int delete_online(struct disk_set *set, bool missing_ok,
-                         libxl_snapshot_diag *diag)
-{
-    libxl_ctx *ctx = set->sctx->ctx;
-    uint32_t domid = set->domain.domid;
-    struct domain_monitor monitor;
-    bool paused = false;
-    int rc, rc2;
-
-    domain_monitor_init(&monitor);
-    rc = domain_monitor_open(&monitor, set->sctx, &set->domain, diag);
-    if (rc) goto out;
-    rc = domain_monitor_look(&monitor, diag);
-    if (rc) goto out;
-    if (!missing_ok) {
-        rc = check_present(set, &monitor, diag);
-        if (rc) goto out;
-    }
-    /* A hypercall and nothing more, so it may be made with the session open. */
-    rc = libxl_domain_pause(ctx, domid, NULL);
-    if (rc) {
-        xls_diag(diag, rc, NULL, "cannot pause the domain");
-        goto out;
-    }
-    paused = true;
-    rc = delete_in_qemu(set, &monitor, diag);
-out:
-    domain_monitor_dispose(&monitor);
-    if (paused) {
-        /* Pauses are counted: an administrator's own one stays. */
-        rc2 = libxl_domain_unpause(ctx, domid, NULL);
-        if (rc2) {
-            xls_diag(diag, rc2, NULL, "cannot unpause the domain; do so by"
-                     " 'xl unpause %u'", domid);
-            if (!rc) rc = rc2;
-        }
-    }
-    return rc;
-}
-
-static int delete_offline(struct disk_set *set, bool missing_ok,
-                          libxl_snapshot_diag *diag)
-{
-    struct qemu_img tool = tool_of(set);
-    struct diag d = { "" };
-    int i, rc;
-
-    rc = disk_set_wait_unused(set, LIBXL_SNAPSHOT_NO_DOMAIN,
-                              XLS_UNUSED_TIMEOUT_MS, diag);
-    for (i = 0; i < set->num_disks && !rc; i++) {
-        rc = qemu_img_snapshot_delete(&tool, path_of(set, i), "qcow2",
-                                      name_of(set, i),
-                                      deadline_after(XLS_QEMU_IMG_TIMEOUT_MS),
-                                      &d);
-        if (rc == ERROR_NOTFOUND && missing_ok)
-            rc = 0;
-        else if (rc)
-            xls_diag(diag, rc, vdev_of(set, i), "disk %s: %s", vdev_of(set, i),
-                     d.text);
-    }
-    return rc;
-}
-
-int disk_set_delete(struct disk_set *set, bool missing_ok,
-                    libxl_snapshot_diag *diag)
-{
-    if (!set->num_disks) return 0;
-    if (running(set)) return delete_online(set, missing_ok, diag);
-    return delete_offline(set, missing_ok, diag);
 }
 
 /* ---- look ---- */
@@ -235,7 +91,22 @@ static int export_snapshot(const struct image_snapshot *from,
     return ERROR_NOMEM;
 }
 
-/* Called with each disk's image as its QEMU, or qemu-img, describes it. */
+/* An external snapshot is the frozen image itself: there is nothing in an
+ * image to be found again. */
+static int export_external(const struct disk_set *set, int i,
+                           libxl_disk_snapshot *to)
+{
+    int rc;
+
+    libxl_disk_snapshot_init(to);
+    rc = libxl_snapshot_handle_copy(set->sctx->ctx, &to->handle,
+                                    set->disks[i].handle);
+    if (rc) libxl_disk_snapshot_dispose(to);
+    return rc;
+}
+
+/* Called with each disk's image as its QEMU, or qemu-img, describes it; not
+ * for external snapshots. */
 typedef int image_visitor(struct disk_set *set, int i,
                           const struct image_info *info, void *user,
                           libxl_snapshot_diag *diag);
@@ -251,6 +122,7 @@ static int visit_online(struct disk_set *set, image_visitor *visit, void *user,
     rc = domain_monitor_open(&monitor, set->sctx, &set->domain, diag);
     if (!rc) rc = domain_monitor_look(&monitor, diag);
     for (i = 0; i < set->num_disks && !rc; i++) {
+        if (is_external(set, i)) continue;
         rc = domain_monitor_find(&monitor, &set->disks[i].facts, &node, diag);
         if (!rc) rc = visit(set, i, &node->image, user, diag);
     }
@@ -267,8 +139,9 @@ static int visit_offline(struct disk_set *set, image_visitor *visit,
     int i, rc = 0;
 
     for (i = 0; i < set->num_disks && !rc; i++) {
+        if (is_external(set, i)) continue;
         image_info_init(&info);
-        rc = qemu_img_info(&tool, path_of(set, i), "qcow2",
+        rc = qemu_img_info(&tool, path_of(set, i), format_of(set, i),
                            deadline_after(XLS_QEMU_IMG_TIMEOUT_MS), &info, &d);
         if (rc)
             xls_diag(diag, rc, vdev_of(set, i), "disk %s: %s", vdev_of(set, i),
@@ -283,7 +156,7 @@ static int visit_offline(struct disk_set *set, image_visitor *visit,
 static int visit_images(struct disk_set *set, image_visitor *visit, void *user,
                         libxl_snapshot_diag *diag)
 {
-    if (!set->num_disks) return 0;
+    if (!any_internal(set)) return 0;
     return running(set) ? visit_online(set, visit, user, diag)
                         : visit_offline(set, visit, user, diag);
 }
@@ -296,27 +169,28 @@ struct description {
 static int describe(struct disk_set *set, int i, const struct image_info *info,
                     void *user, libxl_snapshot_diag *diag)
 {
-    struct description *to = user;
+    libxl_disk_snapshot *list = user;
     const struct image_snapshot *snapshot;
     int rc;
 
-    rc = find(set, i, info, &snapshot, diag);
-    if (rc == ERROR_NOTFOUND) missing(set, i, diag);
+    rc = disk_set_find_snapshot(set, i, info, &snapshot, diag);
+    if (rc == ERROR_NOTFOUND) disk_set_missing(set, i, diag);
     if (rc) return rc;
-    rc = export_snapshot(snapshot, &to->list[i]);
-    if (!rc) to->num = i + 1;
-    return rc;
+    return export_snapshot(snapshot, &list[i]);
 }
 
 int disk_set_describe(struct disk_set *set, libxl_disk_snapshot *list_r,
                       libxl_snapshot_diag *diag)
 {
-    struct description to = { .list = list_r };
-    int rc;
+    int i, rc = 0;
 
-    rc = visit_images(set, describe, &to, diag);
+    for (i = 0; i < set->num_disks; i++) libxl_disk_snapshot_init(&list_r[i]);
+    for (i = 0; i < set->num_disks && !rc; i++)
+        if (is_external(set, i)) rc = export_external(set, i, &list_r[i]);
+    if (!rc) rc = visit_images(set, describe, list_r, diag);
     if (rc)
-        while (to.num) libxl_disk_snapshot_dispose(&list_r[--to.num]);
+        for (i = 0; i < set->num_disks; i++)
+            libxl_disk_snapshot_dispose(&list_r[i]);
     return rc;
 }
 
@@ -366,7 +240,7 @@ static int remove_bitmaps(struct disk_set *set, int i,
     int rc = 0;
 
     for (k = 0; k < info->num_bitmaps && !rc; k++) {
-        rc = qemu_img_bitmap_remove(&tool, path_of(set, i), "qcow2",
+        rc = qemu_img_bitmap_remove(&tool, path_of(set, i), format_of(set, i),
                                     info->bitmaps[k].name,
                                     deadline_after(XLS_QEMU_IMG_TIMEOUT_MS),
                                     &d);
@@ -386,12 +260,12 @@ static int revert(struct disk_set *set, int i, const struct image_info *info,
     struct diag d = { "" };
     int rc;
 
-    rc = find(set, i, info, &snapshot, diag);
-    if (rc == ERROR_NOTFOUND) missing(set, i, diag);
+    rc = disk_set_find_snapshot(set, i, info, &snapshot, diag);
+    if (rc == ERROR_NOTFOUND) disk_set_missing(set, i, diag);
     if (rc) return rc;
     rc = remove_bitmaps(set, i, info, diag);
     if (rc) return rc;
-    rc = qemu_img_snapshot_apply(&tool, path_of(set, i), "qcow2",
+    rc = qemu_img_snapshot_apply(&tool, path_of(set, i), format_of(set, i),
                                  snapshot->name,
                                  deadline_after(XLS_QEMU_IMG_TIMEOUT_MS), &d);
     if (rc)

@@ -6,6 +6,7 @@
 
 #include "libxl/disk_ops.h"
 
+/* handle may be NULL, for calls that are about no snapshot in particular. */
 typedef int disk_work(struct disk_set *set, void *user,
                       libxl_snapshot_diag *diag);
 
@@ -25,6 +26,17 @@ static int on_disk(libxl_snapshot_ctx *sctx, uint32_t domid,
     return rc;
 }
 
+/* Before its overlay is looked for, which has to be there and must not. */
+static int check_internal(const libxl_device_disk *disk,
+                          const libxl_snapshot_handle *handle,
+                          const char *what, libxl_snapshot_diag *diag)
+{
+    if (!plan_overlay(handle)) return 0;
+    return xls_diag(diag, ERROR_INVAL, disk->vdev,
+                    "disk %s: an external snapshot is an image of its own; %s",
+                    disk->vdev, what);
+}
+
 static int do_delete(struct disk_set *set, void *user,
                      libxl_snapshot_diag *diag)
 {
@@ -36,6 +48,10 @@ int libxl_disk_snapshot_delete(libxl_snapshot_ctx *sctx, uint32_t domid,
                                const libxl_snapshot_handle *handle,
                                libxl_snapshot_diag *diag)
 {
+    int rc = check_internal(disk, handle, "merge it with its overlay"
+                            " (libxl_disk_merge)", diag);
+
+    if (rc) return rc;
     return on_disk(sctx, domid, disk, handle, do_delete, NULL, diag);
 }
 
@@ -50,22 +66,12 @@ int libxl_disk_snapshot_revert(libxl_snapshot_ctx *sctx,
                                const libxl_snapshot_handle *handle,
                                libxl_snapshot_diag *diag)
 {
+    int rc = check_internal(disk, handle, "go back to it by a new overlay on"
+                            " it (libxl_disk_overlay_create)", diag);
+
+    if (rc) return rc;
     return on_disk(sctx, LIBXL_SNAPSHOT_NO_DOMAIN, disk, handle, do_revert,
                    NULL, diag);
-}
-
-/*
- * Calls that are about no snapshot in particular still go through the checks
- * that every disk goes through, for which any good name will do.
- */
-static void any_handle(const libxl_device_disk *disk,
-                       libxl_snapshot_handle *handle)
-{
-    static char any[] = "any";
-
-    libxl_snapshot_handle_init(handle);
-    handle->format = disk->format;
-    if (disk->format == LIBXL_DISK_FORMAT_QCOW2) handle->u.qcow2.name = any;
 }
 
 struct listing {
@@ -86,12 +92,10 @@ int libxl_disk_snapshot_list(libxl_snapshot_ctx *sctx, uint32_t domid,
                              libxl_disk_snapshot **list_r, int *num_r,
                              libxl_snapshot_diag *diag)
 {
-    libxl_snapshot_handle handle;
     struct listing l = { NULL, 0 };
     int rc;
 
-    any_handle(disk, &handle);
-    rc = on_disk(sctx, domid, disk, &handle, do_list, &l, diag);
+    rc = on_disk(sctx, domid, disk, NULL, do_list, &l, diag);
     if (!rc) {
         *list_r = l.list;
         *num_r = l.num;
@@ -125,9 +129,7 @@ int libxl_disk_snapshot_wait_unused(libxl_snapshot_ctx *sctx,
                                     libxl_snapshot_diag *diag)
 {
     struct wait w = { except_domid, timeout_ms };
-    libxl_snapshot_handle handle;
 
-    any_handle(disk, &handle);
-    return on_disk(sctx, LIBXL_SNAPSHOT_NO_DOMAIN, disk, &handle, do_wait, &w,
+    return on_disk(sctx, LIBXL_SNAPSHOT_NO_DOMAIN, disk, NULL, do_wait, &w,
                    diag);
 }

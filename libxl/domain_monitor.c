@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "libxl/domain_monitor.h"
+#include "libxl/overlay_facts.h"
 
 void domain_monitor_init(struct domain_monitor *m)
 {
@@ -11,11 +12,16 @@ void domain_monitor_init(struct domain_monitor *m)
     block_graph_init(&m->graph);
 }
 
+void domain_monitor_close(struct domain_monitor *m)
+{
+    monitor_close(m->session);
+    m->session = NULL;
+}
+
 void domain_monitor_dispose(struct domain_monitor *m)
 {
     block_graph_dispose(&m->graph);
-    monitor_close(m->session);
-    m->session = NULL;
+    domain_monitor_close(m);
 }
 
 /* Between our looking at the domain and our having the lock, it may have gone. */
@@ -79,7 +85,7 @@ int domain_monitor_find(struct domain_monitor *m,
 {
     struct block_disk_request request = {
         .vdev = disk->disk->vdev,
-        .driver = "qcow2",
+        .driver = xls_format_driver(disk->disk->format),
         .dev = disk->dev,
         .ino = disk->ino,
     };

@@ -19,7 +19,9 @@ struct domain_monitor {
 };
 
 void domain_monitor_init(struct domain_monitor *m);
-/* Leaves libxl's lock; may be repeated. */
+/* Ends the session and leaves libxl's lock; what was seen stays. */
+void domain_monitor_close(struct domain_monitor *m);
+/* The same, and forgets. Both may be repeated. */
 void domain_monitor_dispose(struct domain_monitor *m);
 
 /*

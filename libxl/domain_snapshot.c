@@ -3,9 +3,13 @@
  * The order of things in a snapshot, and the way back from each of them. No
  * QMP and no qemu-img here: disk_ops.h; no stream: memory.h.
  *
- *   flush | suspend          | disks            | resume | rest of the memory
- *   flush | session, pause   | disks, session   | unpause
- *           (with memory)      ^ one transaction
+ *   overlays, flush | suspend        | disks | paths | resume | rest of memory
+ *   overlays, flush | session, pause | disks | paths | unpause
+ *                                      ^ one transaction
+ *
+ * Up to the transaction all can be undone. After it the guest's disks are the
+ * overlays, and stay so whatever fails; libxl must know that before the guest
+ * goes on.
  */
 #include "config.h"
 
@@ -141,10 +145,24 @@ static int do_pause(struct run *run)
     return 0;
 }
 
+static int do_make_overlays(struct run *run)
+{
+    stage(run, "overlays");
+    return disk_set_make_overlays(&run->disks, run->diag);
+}
+
+static int do_attach_overlays(struct run *run)
+{
+    stage(run, "attach");
+    return disk_set_attach_overlays(&run->disks, run->diag);
+}
+
+/* Internal and external ones are neighbours in the plan, and one step. */
 static int do_disks(struct run *run)
 {
     int rc;
 
+    if (run->disks_touched) return 0;
     if (!run->monitor.session) {
         stage(run, "session");
         rc = domain_monitor_open(&run->monitor, run->sctx, &run->disks.domain,
@@ -153,10 +171,13 @@ static int do_disks(struct run *run)
     }
     stage(run, "disks");
     run->disks_touched = true;
-    rc = disk_set_create_online(&run->disks, &run->monitor, run->diag);
-    /* To resume or unpause, libxl may want the monitor for itself. */
-    domain_monitor_dispose(&run->monitor);
-    return rc;
+    return disk_set_create_online(&run->disks, &run->monitor, run->diag);
+}
+
+static int do_store_paths(struct run *run)
+{
+    stage(run, "paths");
+    return disk_set_store_paths(&run->disks, run->diag);
 }
 
 static int do_unpause(struct run *run)
@@ -202,7 +223,14 @@ static int do_action(struct run *run, libxl_snapshot_action_type type)
         return disk_set_flush(&run->disks, run->diag);
     case LIBXL_SNAPSHOT_ACTION_TYPE_SUSPEND: return do_suspend(run);
     case LIBXL_SNAPSHOT_ACTION_TYPE_PAUSE: return do_pause(run);
-    case LIBXL_SNAPSHOT_ACTION_TYPE_DISK_SNAPSHOT_CREATE: return do_disks(run);
+    case LIBXL_SNAPSHOT_ACTION_TYPE_OVERLAY_CREATE:
+        return do_make_overlays(run);
+    case LIBXL_SNAPSHOT_ACTION_TYPE_OVERLAY_ATTACH:
+        return do_attach_overlays(run);
+    case LIBXL_SNAPSHOT_ACTION_TYPE_DISK_SNAPSHOT_CREATE:
+    case LIBXL_SNAPSHOT_ACTION_TYPE_DISK_SNAPSHOT_OVERLAY:
+        return do_disks(run);
+    case LIBXL_SNAPSHOT_ACTION_TYPE_STORE_PATH: return do_store_paths(run);
     case LIBXL_SNAPSHOT_ACTION_TYPE_IMAGE_SNAPSHOT_CREATE:
         return do_offline(run);
     case LIBXL_SNAPSHOT_ACTION_TYPE_UNPAUSE: return do_unpause(run);
@@ -257,18 +285,55 @@ static int complete(struct run *run)
 
 /* ---- the way back ---- */
 
+/* What is left when an external snapshot cannot be undone. */
+static const char *words_for(enum overlays_state state)
+{
+    switch (state) {
+    case OVERLAYS_USED:
+        return "the guest uses the overlays already, which stay: they are the"
+               " disks' images now; merge them to be rid of them";
+    case OVERLAYS_UNKNOWN:
+        return "QEMU does not tell whether the guest uses the overlays, which"
+               " stay";
+    default:
+        return NULL;
+    }
+}
+
+/* The guest first. */
+static int undo_guest(struct run *run, libxl_snapshot_diag *left)
+{
+    int rc;
+
+    domain_monitor_dispose(&run->monitor);
+    rc = memory_release(&run->memory, left);
+    if (!rc) rc = do_unpause(run);
+    return rc;
+}
+
+static int undo_disks(struct run *run, libxl_snapshot_diag *left)
+{
+    const char *words = words_for(run->disks.state);
+    int rc = 0, rc2;
+
+    if (run->disks_touched)
+        rc = disk_set_delete(&run->disks, true, left);
+    if (words)
+        rc2 = xls_diag(left, ERROR_BADFAIL, NULL, "%s", words);
+    else
+        rc2 = disk_set_drop_overlays(&run->disks, left);
+    return rc ? rc : rc2;
+}
+
 static int undo(struct run *run, int rc)
 {
     libxl_snapshot_diag left;
-    int rc2, rc3 = 0;
+    int rc2, rc3;
 
     stage(run, "undo");
     libxl_snapshot_diag_init(&left);
-    domain_monitor_dispose(&run->monitor);
-    rc2 = memory_release(&run->memory, &left);
-    if (!rc2) rc2 = do_unpause(run);
-    if (run->disks_touched)
-        rc3 = disk_set_delete(&run->disks, true, &left);
+    rc2 = undo_guest(run, &left);
+    rc3 = undo_disks(run, &left);
     if (rc2 || rc3) {
         char *first = run->diag ? run->diag->message : NULL;
 

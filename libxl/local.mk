@@ -12,9 +12,13 @@ libtypes_la_LIBADD = $(YAJL_LIBS) $(XEN_LIBS)
 # The library's parts, for the tests that look inside.
 noinst_LTLIBRARIES += libsnapshotparts.la
 libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
+	libxl/disk_create.c \
+	libxl/disk_delete.c \
+	libxl/disk_image_list.c \
 	libxl/disk_ops.c libxl/disk_ops.h \
 	libxl/disk_params.c libxl/disk_params.h \
 	libxl/disk_path.c \
+	libxl/disk_overlay.c \
 	libxl/disk_set.c \
 	libxl/disk_snapshot.c \
 	libxl/domain_config.c libxl/domain_config_file.c libxl/domain_config.h \
@@ -24,8 +28,10 @@ libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
 	libxl/internal.c libxl/internal.h \
 	libxl/memory.c libxl/memory.h \
 	libxl/memory_stage.c libxl/memory_stage.h \
+	libxl/overlay.c \
+	libxl/overlay_facts.c libxl/overlay_facts.h \
 	libxl/pause_clock.c libxl/pause_clock.h \
-	libxl/plan.c libxl/plan.h \
+	libxl/plan.c libxl/plan_overlay.c libxl/plan.h \
 	libxl/snapshot_ctx.c
 libsnapshotparts_la_LIBADD = libtypes.la $(XEN_LIBS) $(XENSTORE_LIBS)
 

@@ -56,7 +56,36 @@ static int check_backend(const struct disk_facts *disk,
     if (!disk->qdisk)
         return xls_diag(diag, ERROR_INVAL, vdev,
             "disk %s is not served by QEMU, so nothing can take a snapshot of"
-            " it; a qcow2 image with backendtype=qdisk can be", vdev);
+            " it; an image with backendtype=qdisk can be", vdev);
+    return 0;
+}
+
+static int check_handle(const libxl_device_disk *d,
+                        const libxl_snapshot_handle *handle,
+                        libxl_snapshot_diag *diag)
+{
+    bool external = plan_overlay(handle);
+    const char *vdev = d->vdev, *name;
+
+    if (handle->format != d->format)
+        return xls_diag(diag, ERROR_INVAL, vdev,
+            "disk %s is %s, but its snapshot's handle is for %s", vdev,
+            libxl_disk_format_to_string(d->format),
+            libxl_disk_format_to_string(handle->format));
+    if (d->format != LIBXL_DISK_FORMAT_QCOW2)
+        return external ? 0 : xls_diag(diag, ERROR_INVAL, vdev,
+            "disk %s is %s, which cannot hold snapshots; take an external one,"
+            " or convert its image to qcow2 (qemu-img convert -O qcow2)", vdev,
+            libxl_disk_format_to_string(d->format));
+    name = handle->u.qcow2.name;
+    if (external)
+        return !name ? 0 : xls_diag(diag, ERROR_INVAL, vdev,
+            "disk %s: its snapshot is to be internal ('%s') and external (%s);"
+            " choose one", vdev, name, handle->u.qcow2.overlay.path);
+    if (!name || !image_snapshot_name_is_valid(name))
+        return xls_diag(diag, ERROR_INVAL, vdev,
+            "disk %s: a snapshot's name is a letter, then letters, digits,"
+            " '.', '_' and '-', %d at most", vdev, IMAGE_SNAPSHOT_NAME_MAX);
     return 0;
 }
 
@@ -80,21 +109,15 @@ int plan_check_disk(const struct domain_facts *domain,
         rc = check_backend(disk, diag);
         if (rc) return rc;
     }
-    if (handle->format != d->format)
+    if (!xls_format_driver(d->format))
         return xls_diag(diag, ERROR_INVAL, vdev,
-            "disk %s is %s, but its snapshot's handle is for %s", vdev,
-            libxl_disk_format_to_string(d->format),
-            libxl_disk_format_to_string(handle->format));
-    if (d->format != LIBXL_DISK_FORMAT_QCOW2)
-        return xls_diag(diag, ERROR_INVAL, vdev,
-            "disk %s is %s, which cannot hold snapshots; convert its image to"
-            " qcow2 (qemu-img convert -O qcow2)", vdev,
+            "disk %s is %s, of which no snapshot can be taken; convert its"
+            " image to qcow2 (qemu-img convert -O qcow2)", vdev,
             libxl_disk_format_to_string(d->format));
-    if (!handle->u.qcow2.name ||
-        !image_snapshot_name_is_valid(handle->u.qcow2.name))
-        return xls_diag(diag, ERROR_INVAL, vdev,
-            "disk %s: a snapshot's name is a letter, then letters, digits,"
-            " '.', '_' and '-', %d at most", vdev, IMAGE_SNAPSHOT_NAME_MAX);
+    if (handle) {
+        rc = check_handle(d, handle, diag);
+        if (rc) return rc;
+    }
     if (disk->image_errno)
         return xls_diag(diag, ERROR_INVAL, vdev,
             "disk %s: its image %s cannot be reached: %s", vdev, d->pdev_path,
@@ -106,7 +129,7 @@ int plan_check_disks(const struct plan_disk *disks, int num_disks,
                      libxl_snapshot_diag *diag)
 {
     const struct disk_facts *a, *b;
-    int i, j;
+    int i, j, rc;
 
     for (i = 1; i < num_disks; i++)
         for (j = 0; j < i; j++) {
@@ -119,6 +142,8 @@ int plan_check_disks(const struct plan_disk *disks, int num_disks,
                 return xls_diag(diag, ERROR_INVAL, b->disk->vdev,
                     "disks %s and %s are the same image %s", a->disk->vdev,
                     b->disk->vdev, b->disk->pdev_path);
+            rc = plan_check_overlays(&disks[j], &disks[i], diag);
+            if (rc) return rc;
         }
     return 0;
 }
@@ -139,30 +164,89 @@ static int set(char **where, const char *s)
     return *where ? 0 : ERROR_NOMEM;
 }
 
-static int add(libxl_snapshot_plan *plan, libxl_snapshot_action_type type,
-               const struct plan_disk *disk)
+/* Which disks an action is for. */
+enum kind { ALL, INTERNAL, EXTERNAL, NEW_OVERLAY };
+
+static bool is_of(enum kind kind, const struct plan_disk *disk)
+{
+    const libxl_snapshot_overlay *overlay = plan_overlay(disk->handle);
+
+    switch (kind) {
+    case INTERNAL: return !overlay;
+    case EXTERNAL: return overlay;
+    case NEW_OVERLAY: return overlay && !overlay->reuse;
+    default: return true;
+    }
+}
+
+static libxl_snapshot_action *append(libxl_snapshot_plan *plan,
+                                     libxl_snapshot_action_type type)
 {
     libxl_snapshot_action *a = &plan->actions[plan->num_actions++];
-    int rc;
 
     libxl_snapshot_action_init(a);
     a->type = type;
-    if (!disk) return 0;
+    return a;
+}
+
+/* path and node are those of what is made, opened or named: the overlay's,
+ * but for a flush, which is of the image that is. */
+static int add(libxl_snapshot_plan *plan, libxl_snapshot_action_type type,
+               const struct plan_disk *disk)
+{
+    libxl_snapshot_action *a = append(plan, type);
+    const libxl_snapshot_overlay *overlay = plan_overlay(disk->handle);
+    bool attach = type == LIBXL_SNAPSHOT_ACTION_TYPE_OVERLAY_ATTACH;
+    int rc;
+
+    if (type == LIBXL_SNAPSHOT_ACTION_TYPE_FLUSH_IMAGE) overlay = NULL;
     rc = set(&a->vdev, disk->facts.disk->vdev);
-    if (!rc) rc = set(&a->path, disk->facts.disk->pdev_path);
-    if (!rc) rc = set(&a->node, disk->node);
-    if (!rc) rc = set(&a->name, disk->handle->u.qcow2.name);
+    if (!rc)
+        rc = set(&a->path, overlay ? overlay->path
+                                   : disk->facts.disk->pdev_path);
+    if (!rc) rc = set(&a->node, attach ? disk->overlay_node : disk->node);
+    if (!rc && !plan_overlay(disk->handle))
+        rc = set(&a->name, disk->handle->u.qcow2.name);
     return rc;
 }
 
 static int add_each(libxl_snapshot_plan *plan, libxl_snapshot_action_type type,
-                    const struct plan_disk *disks, int num_disks)
+                    enum kind kind, const struct plan_disk *disks,
+                    int num_disks)
 {
     int i, rc = 0;
 
-    for (i = 0; i < num_disks && !rc; i++) rc = add(plan, type, &disks[i]);
+    for (i = 0; i < num_disks && !rc; i++)
+        if (is_of(kind, &disks[i])) rc = add(plan, type, &disks[i]);
     return rc;
 }
+
+struct step {
+    libxl_snapshot_action_type type;
+    enum kind kind;             /* each of these disks */
+    bool once;                  /* not of disks */
+    bool skip;
+};
+
+static int add_steps(libxl_snapshot_plan *plan, const struct step *steps,
+                     size_t num, const struct plan_disk *disks, int num_disks)
+{
+    size_t i;
+    int rc = 0;
+
+    for (i = 0; i < num && !rc; i++) {
+        if (steps[i].skip) continue;
+        if (steps[i].once)
+            append(plan, steps[i].type);
+        else
+            rc = add_each(plan, steps[i].type, steps[i].kind, disks,
+                          num_disks);
+    }
+    return rc;
+}
+
+#define ACTION(name) LIBXL_SNAPSHOT_ACTION_TYPE_##name
+#define NUM(array) (sizeof(array) / sizeof((array)[0]))
 
 int plan_snapshot_create(const struct domain_facts *domain, bool memory,
                          const struct plan_disk *disks, int num_disks,
@@ -171,38 +255,37 @@ int plan_snapshot_create(const struct domain_facts *domain, bool memory,
     bool running = domain->domid != LIBXL_SNAPSHOT_NO_DOMAIN;
     /* A guest that stands still already needs no pause of ours. */
     bool pause = running && !memory && !domain->paused && !domain->shutdown;
+    const struct step online[] = {
+        /* What takes long, or may fail, while the guest still runs; also
+         * writing an image's dirty pages, which else QEMU would do inside
+         * the snapshot. */
+        { ACTION(OVERLAY_CREATE), .kind = NEW_OVERLAY },
+        { ACTION(OVERLAY_ATTACH), .kind = EXTERNAL },
+        { ACTION(FLUSH_IMAGE), .kind = ALL },
+        { ACTION(SUSPEND), .once = true, .skip = !memory },
+        { ACTION(PAUSE), .once = true, .skip = !pause },
+        { ACTION(DISK_SNAPSHOT_CREATE), .kind = INTERNAL },
+        { ACTION(DISK_SNAPSHOT_OVERLAY), .kind = EXTERNAL },
+        { ACTION(STORE_PATH), .kind = EXTERNAL },
+        { ACTION(RESUME), .once = true, .skip = !memory },
+        { ACTION(UNPAUSE), .once = true, .skip = !pause },
+    };
+    const struct step offline[] = {
+        { ACTION(OVERLAY_CREATE), .kind = NEW_OVERLAY },
+        { ACTION(IMAGE_SNAPSHOT_CREATE), .kind = INTERNAL },
+        { ACTION(FLUSH_IMAGE), .kind = ALL },
+    };
     libxl_snapshot_plan plan;
     int rc;
 
     libxl_snapshot_plan_init(&plan);
-    plan.actions = calloc(2 * num_disks + 2, sizeof(*plan.actions));
+    plan.actions = calloc(5 * num_disks + 2, sizeof(*plan.actions));
     if (!plan.actions) {
         rc = ERROR_NOMEM;
         goto out;
     }
-    if (!running) {
-        rc = add_each(&plan, LIBXL_SNAPSHOT_ACTION_TYPE_IMAGE_SNAPSHOT_CREATE,
-                      disks, num_disks);
-        if (rc) goto out;
-        rc = add_each(&plan, LIBXL_SNAPSHOT_ACTION_TYPE_FLUSH_IMAGE, disks,
-                      num_disks);
-        goto out;
-    }
-    /* Dirty pages of an image are written while the guest still runs; else
-     * QEMU would write them inside the snapshot. */
-    rc = add_each(&plan, LIBXL_SNAPSHOT_ACTION_TYPE_FLUSH_IMAGE, disks,
-                  num_disks);
-    if (!rc && memory)
-        rc = add(&plan, LIBXL_SNAPSHOT_ACTION_TYPE_SUSPEND, NULL);
-    if (!rc && pause)
-        rc = add(&plan, LIBXL_SNAPSHOT_ACTION_TYPE_PAUSE, NULL);
-    if (!rc)
-        rc = add_each(&plan, LIBXL_SNAPSHOT_ACTION_TYPE_DISK_SNAPSHOT_CREATE,
-                      disks, num_disks);
-    if (!rc && memory)
-        rc = add(&plan, LIBXL_SNAPSHOT_ACTION_TYPE_RESUME, NULL);
-    if (!rc && pause)
-        rc = add(&plan, LIBXL_SNAPSHOT_ACTION_TYPE_UNPAUSE, NULL);
+    rc = running ? add_steps(&plan, online, NUM(online), disks, num_disks)
+                 : add_steps(&plan, offline, NUM(offline), disks, num_disks);
 out:
     if (rc) libxl_snapshot_plan_dispose(&plan);
     else *plan_r = plan;

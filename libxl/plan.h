@@ -10,24 +10,50 @@
 #include <stdbool.h>
 
 #include "libxl/domain_facts.h"
+#include "libxl/overlay_facts.h"
 
 struct plan_disk {
     struct disk_facts facts;
-    const libxl_snapshot_handle *handle;
+    const libxl_snapshot_handle *handle;    /* NULL: none is asked about */
+    struct overlay_facts overlay;   /* if the handle has one */
     const char *node;           /* running domain: QEMU's, else NULL */
+    const char *overlay_node;   /* and the one that the overlay will have */
 };
+
+/* The overlay of an external snapshot's handle; NULL: it is an internal one,
+ * or none at all. */
+const libxl_snapshot_overlay *plan_overlay(const libxl_snapshot_handle *handle);
 
 /* Of the domain alone. */
 int plan_check_domain(const struct domain_facts *domain, bool memory,
                       libxl_snapshot_diag *diag);
 
-/* Of one disk, before QEMU or the image is asked anything. */
+/* Of one disk, before QEMU or the image is asked anything. handle may be NULL:
+ * then it is of the disk alone. */
 int plan_check_disk(const struct domain_facts *domain,
                     const struct disk_facts *disk,
                     const libxl_snapshot_handle *handle,
                     libxl_snapshot_diag *diag);
 
-/* Of the disks among themselves: no vdev and no image twice. */
+/* Of an overlay's words and its place, before it is looked into. */
+int plan_check_overlay(const struct disk_facts *disk,
+                       const libxl_snapshot_overlay *overlay,
+                       const struct overlay_facts *facts,
+                       libxl_snapshot_diag *diag);
+
+/* Of one to be reused, when it was looked into. format and virtual_size are
+ * the disk's image's. */
+int plan_check_overlay_contents(const struct disk_facts *disk,
+                                const libxl_snapshot_overlay *overlay,
+                                const struct overlay_facts *facts,
+                                const char *format, uint64_t virtual_size,
+                                libxl_snapshot_diag *diag);
+
+/* Of two disks' overlays. */
+int plan_check_overlays(const struct plan_disk *a, const struct plan_disk *b,
+                        libxl_snapshot_diag *diag);
+
+/* Of the disks among themselves: no vdev, no image and no overlay twice. */
 int plan_check_disks(const struct plan_disk *disks, int num_disks,
                      libxl_snapshot_diag *diag);
 

@@ -169,7 +169,10 @@ static void disks(void **state)
     fixture_init(&f);
     f.disk[0].format = LIBXL_DISK_FORMAT_RAW;
     refuse_disk(&f, ERROR_INVAL, "handle is for qcow2");
+    libxl_snapshot_handle_init(&f.handle[0]);
     f.handle[0].format = LIBXL_DISK_FORMAT_RAW;
+    refuse_disk(&f, ERROR_INVAL, "take an external one");
+    f.disk[0].format = LIBXL_DISK_FORMAT_VHD;
     refuse_disk(&f, ERROR_INVAL, "convert its image to qcow2");
 
     fixture_init(&f);
@@ -194,6 +197,224 @@ static void disks(void **state)
                                      &f.handle[0], NULL), 0);
 }
 
+/* ---- external ---- */
+
+static char new_a[] = "/images/a.new", new_b[] = "/images/b.new";
+
+static libxl_snapshot_overlay *overlay_of(struct fixture *f, int i)
+{
+    return (libxl_snapshot_overlay *)plan_overlay(&f->handle[i]);
+}
+
+/* Disk i is of that format and gets a new overlay. */
+static void make_external(struct fixture *f, int i, libxl_disk_format format)
+{
+    libxl_snapshot_handle *h = &f->handle[i];
+    libxl_snapshot_overlay *o;
+
+    f->disk[i].format = format;
+    libxl_snapshot_handle_init(h);
+    libxl_snapshot_handle_init_format(h, format);
+    o = format == LIBXL_DISK_FORMAT_QCOW2 ? &h->u.qcow2.overlay
+        : format == LIBXL_DISK_FORMAT_RAW ? &h->u.raw.overlay
+        : &h->u.qed.overlay;
+    o->path = i ? new_b : new_a;
+    o->format = LIBXL_DISK_FORMAT_QCOW2;
+    f->disks[i].overlay = (struct overlay_facts){
+        .path_errno = ENOENT, .dir_dev = 1, .dir_ino = 2,
+    };
+    f->disks[i].overlay_node = i ? "xls-ovl-51728-1" : "xls-ovl-51712-1";
+}
+
+/* There is an empty one on the disk's image. */
+static void make_reused(struct fixture *f, int i)
+{
+    overlay_of(f, i)->reuse = true;
+    f->disks[i].overlay = (struct overlay_facts){
+        .regular = true, .dev = 1, .ino = 200 + i, .dir_dev = 1, .dir_ino = 2,
+        .looked = true, .virtual_size = 1 << 20, .has_backing = true,
+        .backing_found = true, .backing_dev = 1, .backing_ino = 100 + i,
+        .backing_format = "qcow2", .empty = true,
+    };
+}
+
+static int check_external(struct fixture *f, libxl_snapshot_diag *diag)
+{
+    struct plan_disk *d = &f->disks[0];
+    libxl_snapshot_overlay *o = overlay_of(f, 0);
+    int rc;
+
+    rc = plan_check_disk(&f->domain, &d->facts, d->handle, diag);
+    if (!rc) rc = plan_check_overlay(&d->facts, o, &d->overlay, diag);
+    if (!rc && o->reuse)
+        rc = plan_check_overlay_contents(&d->facts, o, &d->overlay,
+            xls_format_driver(f->disk[0].format), 1 << 20, diag);
+    return rc;
+}
+
+static void refuse_external(struct fixture *f, const char *words)
+{
+    libxl_snapshot_diag diag;
+    int rc;
+
+    libxl_snapshot_diag_init(&diag);
+    rc = check_external(f, &diag);
+    assert_string_equal(diag.vdev, "xvda");
+    expect(rc, ERROR_INVAL, &diag, words);
+}
+
+static void external(void **state)
+{
+    static const libxl_disk_format formats[] = {
+        LIBXL_DISK_FORMAT_QCOW2, LIBXL_DISK_FORMAT_RAW, LIBXL_DISK_FORMAT_QED,
+    };
+    char long_path[1100];
+    struct fixture f;
+    size_t i;
+
+    for (i = 0; i < 3; i++) {
+        fixture_init(&f);
+        make_external(&f, 0, formats[i]);
+        assert_int_equal(check_external(&f, NULL), 0);
+        overlay_of(&f, 0)->format = LIBXL_DISK_FORMAT_QED;
+        assert_int_equal(check_external(&f, NULL), 0);
+        f.disks[0].facts.qdisk = false;
+        refuse_external(&f, "backendtype=qdisk");
+    }
+
+    fixture_init(&f);
+    make_external(&f, 0, LIBXL_DISK_FORMAT_QCOW2);
+    f.handle[0].u.qcow2.name = name;
+    refuse_external(&f, "internal ('before-upgrade') and external");
+    f.handle[0].u.qcow2.name = NULL;
+    f.handle[0].u.qcow2.overlay.path = NULL;
+    refuse_disk(&f, ERROR_INVAL, "a letter, then");
+
+    make_external(&f, 0, LIBXL_DISK_FORMAT_QCOW2);
+    overlay_of(&f, 0)->format = LIBXL_DISK_FORMAT_RAW;
+    refuse_external(&f, "qcow2 or qed, not raw");
+    overlay_of(&f, 0)->format = LIBXL_DISK_FORMAT_UNKNOWN;
+    refuse_external(&f, "qcow2 or qed, not unknown");
+
+    make_external(&f, 0, LIBXL_DISK_FORMAT_QCOW2);
+    overlay_of(&f, 0)->path = vdev_a;
+    refuse_external(&f, "not absolute");
+    make_external(&f, 0, LIBXL_DISK_FORMAT_QCOW2);
+    f.disk[0].pdev_path = vdev_a;
+    refuse_external(&f, "could not name it");
+    memset(long_path, 'a', sizeof(long_path));
+    long_path[0] = '/';
+    long_path[1024] = 0;
+    f.disk[0].pdev_path = long_path;
+    refuse_external(&f, "over 1023 bytes");
+    f.disk[0].pdev_path = path_a;
+
+    f.disks[0].overlay.path_errno = 0;
+    refuse_external(&f, "exists already");
+    f.disks[0].overlay.path_errno = EACCES;
+    refuse_external(&f, "Permission denied");
+    f.disks[0].overlay.path_errno = ENOENT;
+    f.disks[0].overlay.dir_errno = ENOTDIR;
+    refuse_external(&f, "Not a directory");
+}
+
+static void reused(void **state)
+{
+    struct fixture f;
+    struct overlay_facts *o = &f.disks[0].overlay;
+
+    fixture_init(&f);
+    make_external(&f, 0, LIBXL_DISK_FORMAT_QCOW2);
+    make_reused(&f, 0);
+    assert_int_equal(check_external(&f, NULL), 0);
+    o->regular = false;
+    refuse_external(&f, "neither a file nor");
+    o->block = true;
+    assert_int_equal(check_external(&f, NULL), 0);
+    o->path_errno = ENOENT;
+    refuse_external(&f, "to be reused, but");
+
+    make_reused(&f, 0);
+    o->ino = 100;
+    refuse_external(&f, "the disk's own image");
+    make_reused(&f, 0);
+    o->backing_ino = 101;
+    refuse_external(&f, "does not have the disk's image");
+    make_reused(&f, 0);
+    o->backing_found = false;
+    refuse_external(&f, "qemu-img create -b /images/a.qcow2 -F qcow2");
+    make_reused(&f, 0);
+    o->has_backing = false;
+    refuse_external(&f, "does not have the disk's image");
+    make_reused(&f, 0);
+    strcpy(o->backing_format, "raw");
+    refuse_external(&f, "its backing image is raw, but it is qcow2");
+    o->backing_format[0] = 0;
+    refuse_external(&f, "of some format");
+    overlay_of(&f, 0)->format = LIBXL_DISK_FORMAT_QED;
+    assert_int_equal(check_external(&f, NULL), 0);
+
+    make_reused(&f, 0);
+    o->virtual_size--;
+    refuse_external(&f, "less than the disk's");
+    make_reused(&f, 0);
+    o->virtual_size++;
+    assert_int_equal(check_external(&f, NULL), 0);
+    o->empty = false;
+    refuse_external(&f, "would hide the disk's");
+    o->bitmaps = true;
+    refuse_external(&f, "dirty bitmaps");
+    o->snapshots = true;
+    refuse_external(&f, "holds snapshots");
+    o->unsound = true;
+    refuse_external(&f, "corrupt");
+
+    /* qed says only "raw" or nothing. */
+    fixture_init(&f);
+    make_external(&f, 0, LIBXL_DISK_FORMAT_RAW);
+    make_reused(&f, 0);
+    overlay_of(&f, 0)->format = LIBXL_DISK_FORMAT_QED;
+    o->backing_format[0] = 0;
+    refuse_external(&f, "of some format, but it is raw");
+    strcpy(o->backing_format, "raw");
+    assert_int_equal(check_external(&f, NULL), 0);
+}
+
+static void refuse_together(struct fixture *f, const char *words)
+{
+    libxl_snapshot_diag diag;
+
+    libxl_snapshot_diag_init(&diag);
+    expect(plan_check_disks(f->disks, 2, &diag), ERROR_INVAL, &diag, words);
+}
+
+static void external_together(void **state)
+{
+    struct fixture f;
+
+    fixture_init(&f);
+    make_external(&f, 0, LIBXL_DISK_FORMAT_QCOW2);
+    assert_int_equal(plan_check_disks(f.disks, 2, NULL), 0);
+    make_external(&f, 1, LIBXL_DISK_FORMAT_RAW);
+    assert_int_equal(plan_check_disks(f.disks, 2, NULL), 0);
+    overlay_of(&f, 1)->path = new_a;
+    refuse_together(&f, "the same overlay");
+    f.disks[1].overlay.dir_ino++;       /* not the same place, after all */
+    assert_int_equal(plan_check_disks(f.disks, 2, NULL), 0);
+
+    make_external(&f, 1, LIBXL_DISK_FORMAT_RAW);
+    make_reused(&f, 0);
+    make_reused(&f, 1);
+    assert_int_equal(plan_check_disks(f.disks, 2, NULL), 0);
+    f.disks[1].overlay.ino = f.disks[0].overlay.ino;
+    refuse_together(&f, "the same overlay");
+    f.disks[1].overlay.ino = f.disks[0].facts.ino;
+    refuse_together(&f, "disk xvdb: its overlay /images/b.new is the image of");
+    make_reused(&f, 1);
+    f.disks[0].overlay.ino = f.disks[1].facts.ino;
+    refuse_together(&f, "disk xvda: its overlay /images/a.new is the image of");
+}
+
 static void disks_together(void **state)
 {
     libxl_snapshot_diag diag;
@@ -215,7 +436,7 @@ static void disks_together(void **state)
 
 static void order(struct fixture *f, bool memory, const char *want)
 {
-    static const char letters[] = "?FSPDdICAUR";
+    static const char letters[] = "?FSPDdICAURoaOs";
     libxl_snapshot_plan plan;
     char got[32];
     int i;
@@ -229,7 +450,8 @@ static void order(struct fixture *f, bool memory, const char *want)
     for (i = 0; i < plan.num_actions; i++) {
         if (got[i] != 'D') continue;
         assert_string_equal(plan.actions[i].name, name);
-        assert_string_equal(plan.actions[i].node, got[i - 1] == 'D'
+        assert_string_equal(plan.actions[i].node,
+                            strcmp(plan.actions[i].vdev, "xvda")
                             ? "xvdb-qcow2" : "xvda-qcow2");
     }
     libxl_snapshot_plan_dispose(&plan);
@@ -246,6 +468,42 @@ static void orders(void **state)
     order(&f, false, "FFDD");
     f.domain.domid = LIBXL_SNAPSHOT_NO_DOMAIN;
     order(&f, false, "IIFF");
+}
+
+static void external_orders(void **state)
+{
+    libxl_snapshot_plan plan;
+    struct fixture f;
+
+    fixture_init(&f);
+    make_external(&f, 0, LIBXL_DISK_FORMAT_QCOW2);
+    order(&f, true, "oaFFSDOsR");
+    order(&f, false, "oaFFPDOsU");
+    f.domain.paused = true;
+    order(&f, false, "oaFFDOs");
+    f.domain.paused = false;
+    make_external(&f, 1, LIBXL_DISK_FORMAT_RAW);
+    order(&f, false, "ooaaFFPOOssU");
+    make_reused(&f, 0);
+    order(&f, false, "oaaFFPOOssU");
+
+    assert_int_equal(plan_snapshot_create(&f.domain, false, f.disks, 2, &plan),
+                     0);
+    assert_string_equal(plan.actions[0].path, new_b);
+    assert_string_equal(plan.actions[1].path, new_a);
+    assert_string_equal(plan.actions[1].node, "xls-ovl-51712-1");
+    assert_string_equal(plan.actions[3].path, path_a);
+    assert_string_equal(plan.actions[6].path, new_a);
+    assert_string_equal(plan.actions[6].node, "xvda-qcow2");
+    assert_null(plan.actions[6].name);
+    libxl_snapshot_plan_dispose(&plan);
+
+    f.domain.domid = LIBXL_SNAPSHOT_NO_DOMAIN;
+    order(&f, false, "oFF");
+    fixture_init(&f);
+    make_external(&f, 1, LIBXL_DISK_FORMAT_QED);
+    f.domain.domid = LIBXL_SNAPSHOT_NO_DOMAIN;
+    order(&f, false, "oIFF");
 }
 
 static void live(void **state)
@@ -268,8 +526,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(domains),
         cmocka_unit_test(disks),
+        cmocka_unit_test(external),
+        cmocka_unit_test(reused),
+        cmocka_unit_test(external_together),
         cmocka_unit_test(disks_together),
         cmocka_unit_test(orders),
+        cmocka_unit_test(external_orders),
         cmocka_unit_test(live),
     };
 

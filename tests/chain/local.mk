@@ -4,6 +4,8 @@ if HAVE_CMOCKA
 
 chain_tests = \
 	tests/chain/test-fault \
+	tests/chain/test-images \
+	tests/chain/test-images-random \
 	tests/chain/test-lock \
 	tests/chain/test-model \
 	tests/chain/test-name \
@@ -25,6 +27,10 @@ tests_chain_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 chain_test_libs = tests/chain/libsupport.la libchain.la \
 	$(XEN_LIBS) $(YAJL_LIBS) $(CMOCKA_LIBS)
 
+tests_chain_test_images_SOURCES = tests/chain/test-images.c
+tests_chain_test_images_LDADD = $(chain_test_libs)
+tests_chain_test_images_random_SOURCES = tests/chain/test-images-random.c
+tests_chain_test_images_random_LDADD = $(chain_test_libs)
 tests_chain_test_lock_SOURCES = tests/chain/test-lock.c
 tests_chain_test_lock_LDADD = $(chain_test_libs)
 tests_chain_test_model_SOURCES = tests/chain/test-model.c

@@ -23,6 +23,7 @@ static int check_images(const chain_journal *journal, struct chain_error *err)
         return chain_error_set(err, ERROR_INVAL, "%s: a delete makes none",
                                journal->num_images ? "images" : "active");
     rc = chain_image_list_check(journal->images, journal->num_images, err);
+    if (rc == ERROR_NOMEM) return rc;
     if (rc) return chain_error_within(err, rc, "images");
     rc = chain_active_list_check(journal->active, journal->num_active, err);
     if (rc) return chain_error_within(err, rc, "active");
@@ -103,7 +104,7 @@ static int read_journal(const chain_store *store, chain_journal *journal,
         goto out;
     }
     rc = check(journal, err);
-    if (rc)
+    if (rc && rc != ERROR_NOMEM)
         rc = chain_error_within(err, ERROR_BADFAIL, "%s: ", store->journal);
 
 out:

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chain/images.h"
 #include "tests/chain/disk.h"
 #include "tests/chain/flows.h"
 
@@ -141,23 +142,72 @@ static int clear_journal(struct work *w, struct chain_error *err)
     return rc;
 }
 
-static int create(struct work *w, const char *name, bool undone,
+/* Where the second disk goes, for the journal; and what it had. */
+static void plan_overlay(struct work *w, const char *name)
+{
+    const chain_active_disk *now = chain_images_active(&w->model, "xvdb");
+    chain_journal *j = &w->journal;
+
+    util_external(&j->snapshots[0], 1, now ? now->path : "/srv/data.qcow2",
+                  LIBXL_DISK_FORMAT_QCOW2);
+    j->images = calloc(1, sizeof(*j->images));
+    j->active = calloc(1, sizeof(*j->active));
+    assert_true(j->images && j->active);
+    j->num_images = j->num_active = 1;
+    chain_image_init(&j->images[0]);
+    assert_true(asprintf(&j->images[0].path, "/srv/%s", name) > 0);
+    j->images[0].format = LIBXL_DISK_FORMAT_QCOW2;
+    j->images[0].backing = strdup(j->snapshots[0].disks[1].path);
+    j->images[0].ours = true;
+    chain_active_disk_init(&j->active[0]);
+    j->active[0].vdev = strdup("xvdb");
+    j->active[0].path = strdup(j->images[0].path);
+    j->active[0].format = LIBXL_DISK_FORMAT_QCOW2;
+}
+
+/* What the journal announced, in the chain. */
+static int go_over(struct work *w, struct chain_error *err)
+{
+    const chain_journal *j = &w->journal;
+    int i, rc;
+
+    for (i = 0; i < j->num_images; i++) {
+        rc = chain_images_add(&w->model, j->images[i].path,
+                              j->images[i].format, j->images[i].ours,
+                              j->images[i].backing, LIBXL_DISK_FORMAT_QCOW2,
+                              err);
+        if (rc) return rc;
+    }
+    for (i = 0; i < j->num_active; i++) {
+        rc = chain_images_set_active(&w->model, j->active[i].vdev,
+                                     j->active[i].path, j->active[i].format,
+                                     err);
+        if (rc) return rc;
+    }
+    return 0;
+}
+
+enum kind { KIND_INTERNAL, KIND_EXTERNAL, KIND_UNDONE };
+
+static int create(struct work *w, const char *name, enum kind kind,
                   struct chain_error *err)
 {
     chain_snapshot *s = &w->journal.snapshots[0];
     int rc;
 
     util_snapshot(s, w->model.tree.next_serial, w->model.tree.current, name);
+    if (kind == KIND_EXTERNAL) plan_overlay(w, name);
     rc = write_journal(w, err);
     if (rc) return rc;
     rc = write_payload(w->store, s->serial, err);
     if (rc) return rc;
-    if (undone) {
+    if (kind == KIND_UNDONE) {
         rc = chain_store_payload_remove(w->store, s->serial, err);
         if (rc) return rc;
         return clear_journal(w, err);
     }
-    rc = chain_model_add(&w->model, s, err);
+    rc = go_over(w, err);
+    if (!rc) rc = chain_model_add(&w->model, s, err);
     if (!rc) rc = chain_model_set_current(&w->model, s->serial, err);
     if (!rc) rc = save(w, err);
     if (rc) return rc;
@@ -171,7 +221,19 @@ int flow_create(const char *statedir, const char *name,
     int rc;
 
     rc = begin(&w, statedir, CHAIN_VERB_CREATE, err);
-    if (!rc) rc = create(&w, name, false, err);
+    if (!rc) rc = create(&w, name, KIND_INTERNAL, err);
+    end(&w);
+    return rc;
+}
+
+int flow_create_external(const char *statedir, const char *name,
+                         struct chain_error *err)
+{
+    struct work w;
+    int rc;
+
+    rc = begin(&w, statedir, CHAIN_VERB_CREATE, err);
+    if (!rc) rc = create(&w, name, KIND_EXTERNAL, err);
     end(&w);
     return rc;
 }
@@ -183,7 +245,7 @@ int flow_create_undone(const char *statedir, const char *name,
     int rc;
 
     rc = begin(&w, statedir, CHAIN_VERB_CREATE, err);
-    if (!rc) rc = create(&w, name, true, err);
+    if (!rc) rc = create(&w, name, KIND_UNDONE, err);
     end(&w);
     return rc;
 }
@@ -216,6 +278,39 @@ int flow_delete(const char *statedir, uint64_t serial,
     return rc;
 }
 
+static int merge(struct work *w, struct chain_error *err)
+{
+    struct chain_image_step step;
+    int rc;
+
+    /* nobody's any more: the journal names no snapshot */
+    chain_snapshot_dispose(&w->journal.snapshots[0]);
+    free(w->journal.snapshots);
+    w->journal.snapshots = NULL;
+    w->journal.num_snapshots = 0;
+    w->journal.step = CHAIN_STEP_MERGING;
+    rc = write_journal(w, err);
+    if (rc) return rc;
+    while (chain_images_next(&w->model, NULL, NULL, NULL, &step)) {
+        rc = chain_images_done(&w->model, &step, err);
+        if (rc) return rc;
+    }
+    rc = save(w, err);
+    if (rc) return rc;
+    return clear_journal(w, err);
+}
+
+int flow_merge(const char *statedir, struct chain_error *err)
+{
+    struct work w;
+    int rc;
+
+    rc = begin(&w, statedir, CHAIN_VERB_DELETE, err);
+    if (!rc) rc = merge(&w, err);
+    end(&w);
+    return rc;
+}
+
 int flow_rename(const char *statedir, uint64_t serial, const char *name,
                 struct chain_error *err)
 {
@@ -237,9 +332,9 @@ static int recover(struct work *w, struct chain_error *err)
 
     rc = chain_store_journal_read(w->store, &w->journal, &present, err);
     if (rc) return rc;
-    s = &w->journal.snapshots[0];
+    s = w->journal.snapshots;
     /* either verb, begun or done: it is in the chain, or nowhere */
-    if (present && !chain_model_by_serial(&w->model, s->serial)) {
+    if (present && s && !chain_model_by_serial(&w->model, s->serial)) {
         rc = chain_store_payload_remove(w->store, s->serial, err);
         if (rc) return rc;
     }
@@ -313,6 +408,21 @@ static int delete_current(const char *statedir, struct chain_error *err)
     return flow_delete(statedir, 2, err);
 }
 
+static int create_external(const char *statedir, struct chain_error *err)
+{
+    return flow_create_external(statedir, "third", err);
+}
+
+static int prepare_merge(const char *statedir, struct chain_error *err)
+{
+    int rc;
+
+    rc = flow_create_external(statedir, "first", err);
+    if (!rc) rc = flow_create_external(statedir, "second", err);
+    if (!rc) rc = flow_delete(statedir, 1, err);
+    return rc;
+}
+
 static int rename_second(const char *statedir, struct chain_error *err)
 {
     return flow_rename(statedir, 2, "zweiter", err);
@@ -324,6 +434,8 @@ const struct flow flow_table[] = {
     { "create, undone", prepare, create_undone },
     { "delete the first", prepare, delete_first },
     { "delete the current", prepare, delete_current },
+    { "external create", prepare, create_external },
+    { "merge", prepare_merge, flow_merge },
     { "rename", prepare, rename_second },
     { "restore the previous", prepare, flow_restore },
 };
@@ -406,7 +518,7 @@ static void check_orphans(const chain_store *store,
     if (chain_store_journal_read(store, &journal, &present, &err) ||
         chain_store_orphans(store, model, &names, &num, &err))
         fail_msg("%s: %s", where, err.text);
-    if (present)
+    if (present && journal.num_snapshots)
         snprintf(expected, sizeof(expected), "snap-%" PRIu64,
                  journal.snapshots[0].serial);
     for (i = 0; i < num; i++)

@@ -20,6 +20,11 @@ int flow_create_undone(const char *statedir, const char *name,
                        struct chain_error *err);
 int flow_delete(const char *statedir, uint64_t serial,
                 struct chain_error *err);
+/* Of the second disk, whose image is then frozen under "/srv/<name>". */
+int flow_create_external(const char *statedir, const char *name,
+                         struct chain_error *err);
+/* What a delete left to be done about an image, without the image. */
+int flow_merge(const char *statedir, struct chain_error *err);
 int flow_rename(const char *statedir, uint64_t serial, const char *name,
                 struct chain_error *err);
 int flow_restore(const char *statedir, struct chain_error *err);

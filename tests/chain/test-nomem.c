@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain/images.h"
 #include "chain/name.h"
 #include "tests/chain/util.h"
 
@@ -75,7 +76,9 @@ int __wrap_asprintf(char **text_r, const char *fmt, ...)
 struct scene {
     char *dir;
     chain_store *store;
-    struct chain_model model;   /* a chain of three, saved */
+    /* A chain of three, saved. Of its images, /srv/1 and /srv/2 are merged
+     * with what is above them when their turn comes. */
+    struct chain_model model;
 };
 
 /* Each returns the rc of one call, and frees what it got. */
@@ -132,6 +135,7 @@ static int call_journal(struct scene *s, struct chain_error *err)
 {
     chain_journal j, found;
     chain_snapshot *snapshot = __real_calloc(1, sizeof(*snapshot));
+    chain_image *image = __real_calloc(1, sizeof(*image));
     bool present;
     int rc;
 
@@ -145,6 +149,11 @@ static int call_journal(struct scene *s, struct chain_error *err)
     snapshot->name = __real_strdup("nine");
     j.snapshots = snapshot;
     j.num_snapshots = 1;
+    chain_image_init(image);
+    image->path = __real_strdup("/srv/9");
+    image->format = LIBXL_DISK_FORMAT_QCOW2;
+    j.images = image;
+    j.num_images = 1;
     rc = chain_store_journal_write(s->store, &j, err);
     if (!rc) rc = chain_store_journal_read(s->store, &found, &present, err);
     if (!rc) rc = chain_store_journal_clear(s->store, err);
@@ -216,7 +225,80 @@ static int call_walk(struct scene *s, struct chain_error *err)
     return rc;
 }
 
+static int call_hidden(struct scene *s, struct chain_error *err)
+{
+    const chain_image **images;
+    size_t num;
+    int rc = chain_images_all_hidden(&s->model, &images, &num, err);
+
+    if (!rc) free(images);
+    return rc;
+}
+
+static int call_below(struct scene *s, struct chain_error *err)
+{
+    const chain_image **images;
+    size_t num;
+    int rc = chain_images_below(&s->model, "/srv/3", &images, &num, err);
+
+    if (!rc) free(images);
+    return rc;
+}
+
+/* These have no error: the answer is right, or the one that does no harm. */
+static int call_answers(struct scene *s, struct chain_error *err)
+{
+    struct chain_image_step step;
+    const char *by;
+
+    assert_true(chain_images_frozen(&s->model, "/srv/base", &by));
+    if (by) assert_string_equal("X", by);
+    assert_false(chain_images_frozen(&s->model, "/srv/3", &by));
+    assert_true(chain_images_in_use(&s->model, "/srv/base"));
+    assert_false(chain_images_in_use(&s->model, "/srv/x"));
+    if (chain_images_next(&s->model, NULL, NULL, NULL, &step))
+        assert_string_equal("/srv/1", step.image->path);
+    else
+        assert_true(failed);
+    return failed ? chain_error_set_nomem(err) : 0;
+}
+
+static int call_validate(struct scene *s, struct chain_error *err)
+{
+    return chain_tree_validate(&s->model.tree, err);
+}
+
 /* ---- those that change the model, when they succeed ---- */
+
+static int call_image(struct scene *s, struct chain_error *err)
+{
+    return chain_images_add(&s->model, "/srv/9", LIBXL_DISK_FORMAT_QCOW2, true,
+                            "/srv/8", LIBXL_DISK_FORMAT_QED, err);
+}
+
+/* One that is known, with another backing image. */
+static int call_rebase(struct scene *s, struct chain_error *err)
+{
+    return chain_images_add(&s->model, "/srv/3", LIBXL_DISK_FORMAT_QCOW2, true,
+                            "/srv/1", LIBXL_DISK_FORMAT_QCOW2, err);
+}
+
+static int call_active(struct scene *s, struct chain_error *err)
+{
+    return chain_images_set_active(&s->model, "xvdb", "/srv/9",
+                                   LIBXL_DISK_FORMAT_QED, err);
+}
+
+static int call_committed(struct scene *s, struct chain_error *err)
+{
+    struct chain_image_step step = {
+        .type = CHAIN_IMAGE_COMMIT,
+        .image = chain_images_find(&s->model, "/srv/2"),
+        .overlay = chain_images_find(&s->model, "/srv/3"),
+    };
+
+    return chain_images_done(&s->model, &step, err);
+}
 
 static int call_add(struct scene *s, struct chain_error *err)
 {
@@ -250,6 +332,27 @@ static int call_empty(struct scene *s, struct chain_error *err)
     return chain_model_set_empty(&s->model, "guest", err);
 }
 
+/* base (X) <- 1 <- 2 <- 3, which xvda has */
+static void make_images(struct chain_model *m)
+{
+    static const char *const paths[] = {
+        "/srv/base", "/srv/1", "/srv/2", "/srv/3",
+    };
+    chain_snapshot x;
+    int i;
+
+    for (i = 1; i < 4; i++)
+        assert_int_equal(0, chain_images_add(
+            m, paths[i], LIBXL_DISK_FORMAT_QCOW2, true, paths[i - 1],
+            LIBXL_DISK_FORMAT_QCOW2, NULL));
+    assert_int_equal(0, chain_images_set_active(
+        m, "xvda", paths[3], LIBXL_DISK_FORMAT_QCOW2, NULL));
+    util_snapshot(&x, m->tree.next_serial, 0, "X");
+    util_external(&x, 0, paths[0], LIBXL_DISK_FORMAT_QCOW2);
+    assert_int_equal(0, chain_model_add(m, &x, NULL));
+    chain_snapshot_dispose(&x);
+}
+
 static void each_allocation(call *fn)
 {
     struct chain_error err;
@@ -266,6 +369,7 @@ static void each_allocation(call *fn)
     util_add(&s.model, 0, "A");
     util_add(&s.model, 1, "B");
     util_add(&s.model, 2, "C");
+    make_images(&s.model);
     assert_int_equal(0, chain_store_save(s.store, &s.model, NULL));
     assert_int_equal(0, chain_store_save(s.store, &s.model, NULL));
     before = util_tree_text(&s.model.tree);
@@ -292,7 +396,9 @@ static void each_allocation(call *fn)
 
 #define CALLS(X) \
     X(open) X(lock) X(list) X(load) X(save) X(restore) X(journal) X(payload) \
-    X(orphans) X(names) X(copy) X(walk) X(add) X(rename) X(describe) X(remove) X(empty)
+    X(orphans) X(names) X(copy) X(walk) X(add) X(rename) X(describe) \
+    X(remove) X(empty) X(hidden) X(below) X(answers) X(validate) X(image) \
+    X(rebase) X(active) X(committed)
 
 #define TEST(name) \
     static void no_memory_to_##name(void **state) \

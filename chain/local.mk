@@ -4,6 +4,7 @@ libchain_la_SOURCES = \
 	chain/durable.c chain/durable.h \
 	chain/error.c chain/error.h \
 	chain/file.c \
+	chain/filter.c chain/filter.h \
 	chain/image_graph.c chain/image_graph.h \
 	chain/images.c chain/images.h \
 	chain/images_edit.c \

@@ -6,6 +6,7 @@ chain_tests = \
 	tests/chain/test-fault \
 	tests/chain/test-images \
 	tests/chain/test-images-random \
+	tests/chain/test-filter \
 	tests/chain/test-lock \
 	tests/chain/test-model \
 	tests/chain/test-name \
@@ -31,6 +32,8 @@ tests_chain_test_images_SOURCES = tests/chain/test-images.c
 tests_chain_test_images_LDADD = $(chain_test_libs)
 tests_chain_test_images_random_SOURCES = tests/chain/test-images-random.c
 tests_chain_test_images_random_LDADD = $(chain_test_libs)
+tests_chain_test_filter_SOURCES = tests/chain/test-filter.c
+tests_chain_test_filter_LDADD = $(chain_test_libs)
 tests_chain_test_lock_SOURCES = tests/chain/test-lock.c
 tests_chain_test_lock_LDADD = $(chain_test_libs)
 tests_chain_test_model_SOURCES = tests/chain/test-model.c

@@ -5,6 +5,7 @@ libmanage_la_SOURCES = \
 	manage/delete.c \
 	manage/disks.c \
 	manage/domain.c \
+	manage/dump.c \
 	manage/internal.h \
 	manage/look.c \
 	manage/manage.c manage/manage.h \
@@ -15,5 +16,6 @@ libmanage_la_SOURCES = \
 	manage/resolve.c manage/resolve.h \
 	manage/revert.c \
 	manage/save_image.c \
+	manage/sizes.c manage/sizes.h \
 	manage/space.c manage/space.h
 libmanage_la_LIBADD = libchain.la

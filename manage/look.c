@@ -9,6 +9,7 @@
 
 #include "manage/internal.h"
 #include "manage/resolve.h"
+#include "manage/sizes.h"
 
 void manage_view_init(struct manage_view *view)
 {
@@ -90,4 +91,17 @@ int manage_list_domains(struct manage *m, char ***names_r, int *num_r,
     if (rc) return manage_fail_chain(err, &why);
     *num_r = num;
     return 0;
+}
+
+int manage_sizes(struct manage *m, const struct manage_view *view, bool freed,
+                 struct manage_size *sizes, struct manage_error *err)
+{
+    chain_store *store = NULL;
+    struct chain_error why;
+    int rc;
+
+    rc = chain_store_open(m->snapshot_dir, view->domain, &store, &why);
+    if (!rc) rc = sizes_compute(store, &view->chain, freed, sizes, &why);
+    chain_store_close(store);
+    return rc ? manage_fail_chain(err, &why) : 0;
 }

@@ -131,6 +131,38 @@ int manage_look(struct manage *m, const char *domain, struct manage_view *view_r
 int manage_list_domains(struct manage *m, char ***names_r, int *num_r,
                         struct manage_error *err);
 
+/* What a snapshot takes on the volumes, in allocated bytes. */
+struct manage_size {
+    /* The memory image, the configuration, and the images that the snapshot
+     * keeps frozen. */
+    uint64_t bytes;
+    /* What would become free if it alone were deleted: what nobody else
+     * needs, beyond what waits to be freed anyway. */
+    uint64_t freed_bytes;
+    /* False: at least so much. What an internal snapshot costs within its
+     * image, and what two images that are merged have in common, is not
+     * known. */
+    bool exact;
+    bool freed_exact;
+};
+
+/*
+ * Of all snapshots of a view: sizes[] has as many elements as its tree has
+ * snapshots, in that order. freed: the last of these too, for which the
+ * chain is thought through once for each snapshot with an external disk. Looks
+ * at the files as they are now; no image is opened.
+ */
+int manage_sizes(struct manage *m, const struct manage_view *view, bool freed,
+                 struct manage_size *sizes, struct manage_error *err);
+
+/*
+ * All that is stored of a snapshot of the view, but its memory: a JSON
+ * document as docs/format/dump.md has it, malloc'd.
+ */
+int manage_dump(struct manage *m, const struct manage_view *view,
+                const chain_snapshot *snapshot, char **text_r,
+                struct manage_error *err);
+
 /*
  * ---- changing ----
  *

@@ -3,6 +3,7 @@ include tests/cli/local.mk
 include tests/idl/local.mk
 include tests/unit/local.mk
 include tests/unit/library.mk
+include tests/unit/manage.mk
 include tests/unit/watch.mk
 include tests/qmp/local.mk
 include tests/chain/local.mk

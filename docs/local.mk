@@ -4,7 +4,8 @@ pages = docs/man/xl-snapshot.1
 pods = docs/man/xl-snapshot.1.pod.in
 
 man_MANS += $(pages)
-EXTRA_DIST += $(pods) docs/design/decisions.md docs/design/monitor.md
+EXTRA_DIST += $(pods) docs/design/decisions.md docs/design/monitor.md \
+	docs/format/dump.md
 CLEANFILES += $(pages) docs/man/xl-snapshot.1.pod
 
 docs/man/xl-snapshot.1.pod: $(srcdir)/docs/man/xl-snapshot.1.pod.in Makefile

@@ -30,6 +30,22 @@ const struct cmd_spec cmd_table[] = {
       "--tree                  Show which snapshot descends from which.\n"
       "--names                 Names alone: of the domain's snapshots, or of\n"
       "                        the domains that have snapshots.\n"
+      "--dot                   The tree in Graphviz' language.\n"
+      "-o, --columns COL,...   These columns; '-o help' tells which there are.\n"
+      "-H, --no-header         No heading, and tabs between the columns.\n"
+      "-p, --exact             Bytes, seconds since 1970, microseconds.\n"
+      "--parent                The column 'parent' after those of -o.\n"
+      "--topological           Parents before their children.\n"
+      "--from NAME             What was taken after NAME: its children.\n"
+      "--current               The same of the current one.\n"
+      "--descendants           Their children too, and so on.\n"
+      "Of these, any within a line, and all lines:\n"
+      "--roots                 Without a parent.\n"
+      "--leaves, --no-leaves   Without children, with some.\n"
+      "--internal, --external  Without external disks, with some.\n"
+      "--active, --inactive, --disk-only\n"
+      "                        Of a domain that was not off, with memory; that\n"
+      "                        was off; that was not, without memory.\n"
       JSON_OPTION HELP_OPTION
     },
     { "snapshot-info",

@@ -70,6 +70,7 @@ void domains_dispose(struct domains *domains)
     for (i = 0; i < domains->num; i++) {
         free((char *)domains->list[i].name);
         free(domains->list[i].report);
+        free(domains->list[i].sizes);
         manage_view_dispose(&domains->list[i].view);
     }
     free(domains->list);

@@ -23,8 +23,16 @@ libxlapp_la_SOURCES = \
 	xl/log.c xl/log.h \
 	xl/options.c xl/options.h \
 	xl/output.c xl/output.h \
+	xl/output_columns.c xl/output_columns.h \
+	xl/output_dot.c \
+	xl/output_info.c \
 	xl/output_json.c \
-	xl/output_list.c \
+	xl/output_json_list.c \
+	xl/output_json_write.c xl/output_json_write.h \
+	xl/output_list.c xl/output_list.h \
+	xl/output_table.c \
+	xl/output_tree.c \
+	xl/output_words.c \
 	xl/progress.c xl/progress.h \
 	xl/signals.c xl/signals.h \
 	xl/system_xl.c xl/system_xl.h \

@@ -28,7 +28,7 @@ static void wrong_word(struct xl_app *app, int opt, int before, char **argv)
 {
     const char *word = argv[optind > before ? optind - 1 : optind];
 
-    if (opt == ':')     /* no short option has an argument */
+    if (opt == ':')
         options_wrong(app, "option '%s' needs an argument", word);
     else if (strncmp(word, "--", 2))
         options_wrong(app, "unknown option '-%c'", optopt);
@@ -41,13 +41,21 @@ static void wrong_word(struct xl_app *app, int opt, int before, char **argv)
 int options_next(struct xl_app *app, int argc, char **argv,
                  const struct option *longopts)
 {
+    return options_next_of(app, argc, argv, "", longopts);
+}
+
+int options_next_of(struct xl_app *app, int argc, char **argv,
+                    const char *shortopts, const struct option *longopts)
+{
+    char all[32];
     int opt, before;
 
+    snprintf(all, sizeof(all), ":hN%s", shortopts);
     opterr = 0;
     for (;;) {
         before = optind;
         optopt = 0;
-        opt = getopt_long(argc, argv, ":hN", longopts, NULL);
+        opt = getopt_long(argc, argv, all, longopts, NULL);
         switch (opt) {
         case OPT_HELP:
             app->help = true;

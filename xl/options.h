@@ -35,6 +35,9 @@ enum {
 /* The next of the command's own options, its argument in optarg; -1: none. */
 int options_next(struct xl_app *app, int argc, char **argv,
                  const struct option *longopts);
+/* The same for a command that has letters of its own: "o:H". */
+int options_next_of(struct xl_app *app, int argc, char **argv,
+                    const char *shortopts, const struct option *longopts);
 
 /* For what a command finds wrong with its arguments: the first one counts. */
 void options_wrong(struct xl_app *app, const char *format, ...)

@@ -272,28 +272,6 @@ int output_info(const struct xl_app *app, const struct manage_view *view,
                      : output_text_info(view, snapshot, err);
 }
 
-int output_list(const struct xl_app *app, const struct output_domain *domains,
-                size_t num, enum output_list_style style, bool headings,
-                struct manage_error *err)
-{
-    size_t i;
-    int rc;
-
-    if (app->json) return output_json_list(domains, num, err);
-
-    if (headings && style == OUTPUT_NAMES) {
-        for (i = 0; i < num; i++)
-            print_escaped("", domains[i].name, "\n");
-        return 0;
-    }
-    for (i = 0; i < num; i++) {
-        if (domains[i].err.outcome != MANAGE_OK) continue;
-        rc = output_text_list(&domains[i], style, headings, err);
-        if (rc) return rc;
-    }
-    return 0;
-}
-
 /* A report's lines, each escaped; with the domain before them when several
  * were looked at. */
 static void print_report(const char *domain, const char *report, bool all)

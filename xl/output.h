@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "chain/filter.h"
 #include "manage/manage.h"
 #include "xl/app.h"
 
@@ -70,18 +71,8 @@ struct output_domain {
     struct manage_view view;
     struct manage_error err;
     char *report;               /* snapshot-recover: lines, or NULL */
+    struct manage_size *sizes;  /* snapshot-list: when they are asked for */
 };
-
-enum output_list_style {
-    OUTPUT_TABLE,
-    OUTPUT_TREE,
-    OUTPUT_NAMES,
-};
-
-/* headings: the domains are several, say which is which. */
-int output_list(const struct xl_app *app, const struct output_domain *domains,
-                size_t num, enum output_list_style style, bool headings,
-                struct manage_error *err);
 
 /* snapshot-recover: what was done, or with -N what is in flight. */
 void output_recovered(const struct xl_app *app,
@@ -94,7 +85,9 @@ void output_recovered(const struct xl_app *app,
  */
 int output_finish(const struct xl_app *app, enum manage_outcome outcome);
 
-/* ---- JSON: output_json.c ---- */
+/* ---- JSON: output_json.c, output_json_list.c ---- */
+
+struct output_list;
 
 /* A document that is there already, such as a plan. False: out of memory. */
 bool output_json(const char *json);
@@ -111,24 +104,30 @@ void output_json_current(const struct manage_view *view,
 int output_json_info(const struct manage_view *view,
                      const chain_snapshot *snapshot, struct manage_error *err);
 int output_json_list(const struct output_domain *domains, size_t num,
-                     struct manage_error *err);
+                     const struct output_list *how, struct manage_error *err);
 void output_json_recovered(const struct output_domain *domains, size_t num,
                            bool dry_run);
 
-/* ---- text: output_list.c ---- */
+/* ---- text: output_info.c; output_list.h has the lists ---- */
 
-int output_text_list(const struct output_domain *domain,
-                     enum output_list_style style, bool heading,
-                     struct manage_error *err);
 int output_text_info(const struct manage_view *view,
                      const chain_snapshot *snapshot, struct manage_error *err);
+
+/* ---- words: output_words.c ---- */
 
 /* "running", "paused", "off", "unknown". */
 const char *output_state(chain_domain_state state);
 /* Why a disk was left out, or NULL when it was not. */
 const char *output_skipped(chain_disk_treatment treatment);
+/* "internal", "external", "manual", or NULL for a disk that was left out. */
+const char *output_treatment(chain_disk_treatment treatment);
+/* The same and "mixed"; NULL when there is no disk. */
+const char *output_kind(enum chain_kind kind);
 /* "create", "revert" ...; the word that JSON has. */
 const char *output_verb(chain_verb verb);
 const char *output_step(chain_step step);
+
+/* ERROR_NOMEM, and err filled in. */
+int output_out_of_memory(struct manage_error *err);
 
 #endif

@@ -9,6 +9,7 @@
  *   DOMAIN.domid     it runs
  *   DOMAIN.fail      "OUTCOME TEXT": every call about the domain fails so
  *   DOMAIN.report    what a recovery did
+ *   DOMAIN.sizes     lines "BYTES EXACT FREED EXACT", one for each snapshot
  *   created          the JSON of the chain_snapshot that a create makes
  *   config           a create asks for the domain's configuration first, and
  *                    what it gets is written to it
@@ -201,6 +202,26 @@ int manage_list_domains(struct manage *m, char ***names_r, int *num_r,
 out:
     free(text);
     return rc;
+}
+
+int manage_sizes(struct manage *m, const struct manage_view *view, bool freed,
+                 struct manage_size *sizes, struct manage_error *err)
+{
+    FILE *f = open_file(view->domain, ".sizes", "re");
+    int i, exact, freed_exact;
+
+    (void)m;
+    note("sizes [%s]%s", view->domain, freed ? " freed" : "");
+    if (!f) return scripted_failure("sizes", err);
+    for (i = 0; i < view->chain.tree.num_snapshots; i++) {
+        if (fscanf(f, "%" SCNu64 " %d %" SCNu64 " %d", &sizes[i].bytes, &exact,
+                   &sizes[i].freed_bytes, &freed_exact) != 4)
+            abort();
+        sizes[i].exact = exact;
+        sizes[i].freed_exact = freed_exact;
+    }
+    fclose(f);
+    return 0;
 }
 
 static void make_plan(const char *command, const char *domain, char **plan_r)

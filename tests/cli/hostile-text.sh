@@ -36,7 +36,8 @@ clean "table"
 like "table: the description" "$out" "*${tame//\\/\\\\}*"
 is "table: the lines" "$(printf '%s\n' "$out" | wc -l)" 4
 for command in "list --tree web1" "list --names web1" "info web1 A" \
-               "info web1 C" "create web1"; do
+               "info web1 C" "create web1" "list --dot web1" \
+               "list -o disks,parent,description web1"; do
     # shellcheck disable=SC2086 # words they are
     run "$xl" snapshot-$command
     clean "$command"
@@ -46,6 +47,19 @@ run "$xl" snapshot-list --names web1
 is "names: the lines" "$out" "A
 $tame
 C"
+run "$xl" snapshot-list -Ho name,disks,description web1
+is "for scripts: no control characters but tabs" \
+    "$(tr -d '\n\t' < "$XL_TEST_DIR/out" | LC_ALL=C grep -c '[[:cntrl:]]')" 0
+is "for scripts: the lines" "$(printf '%s\n' "$out" | wc -l)" 3
+is "for scripts: the fields" \
+    "$(printf '%s\n' "$out" | awk -F '\t' '{print NF}' | sort -u)" 3
+run "$xl" snapshot-list --dot web1
+is "a graph: what escapes is escaped once more" \
+    "$(grep -c -F "${tame//\\/\\\\}" "$XL_TEST_DIR/out")" 1
+run "$xl" snapshot-list -o "$evil" web1
+clean "a bad column"
+run "$xl" snapshot-list --from $'\e[2J' web1
+clean "from a bad name"
 run "$xl" snapshot-info web1 A
 is "info: the lines" "$(printf '%s\n' "$out" | wc -l)" 11
 

@@ -41,6 +41,10 @@ for domain in deep wide bushy; do
     run timeout 60 "$xl" snapshot-list --json $domain
     is "$domain: JSON" "$status $(json 'len(d["domains"][0]["snapshots"])')" \
         "0 $num"
+    run timeout 60 "$xl" snapshot-list -Hpo name,parent,disks $domain
+    is "$domain: for scripts" "$status $(wc -l < "$XL_TEST_DIR/out")" "0 $num"
+    run timeout 60 "$xl" snapshot-list --dot --leaves $domain
+    is "$domain: graph" "$status $(tail -n 1 "$XL_TEST_DIR/out")" "0 }"
     run timeout 60 "$xl" snapshot-info $domain s9999
     like "$domain: info" "$out" "name: *s9999
 *"

@@ -108,3 +108,14 @@ chain() {
     done
     printf ']}'
 }
+
+# with_images < CHAIN: the image of snapshot() can be frozen.
+with_images() {
+    sed '$s|]}$|], "images": [{"path": "/img/a.qcow2", "format": "qcow2"}]}|'
+}
+
+# as TREATMENT < SNAPSHOT: its disk is treated so.
+as() {
+    sed "s/\"treatment\": \"internal\"/\"treatment\": \"$1\"/
+         s/{\"format.qcow2\": {[^}]*}}/{}/"
+}

@@ -106,9 +106,10 @@ is "JSON: one, whole" "$(json '[x for x in d["domains"][0]["snapshots"]
                                 if x["name"] == "try-b"][0]')" \
     "{'name': 'try-b', 'description': 'second try', 'created': 1795207534, \
 'state': 'paused', 'memory': True, 'memory_bytes': 268435456, 'live': False, \
-'pause_us': 143210, 'disks': [{'vdev': 'xvda', 'path': '/img/a.qcow2', \
+'pause_us': 143210, 'quiesced': False, 'serial': 4, 'kind': 'internal', \
+'disks': [{'vdev': 'xvda', 'path': '/img/a.qcow2', \
 'format': 'qcow2', 'included': True, 'reason': None, \
-'image_snapshot': 'try-b'}], 'parent': 'patched', 'current': False}"
+'kind': 'internal', 'image_snapshot': 'try-b'}], 'parent': 'patched', 'current': False}"
 run "$xl" snapshot-list --json --tree
 is "JSON of all" "$(json '[(x["domain"], x["running"], x["domid"],
                             len(x["snapshots"])) for x in d["domains"]]')" \

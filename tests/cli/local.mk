@@ -39,9 +39,11 @@ endif
 
 cli_scripts = \
 	tests/cli/change.sh \
+	tests/cli/columns.sh \
 	tests/cli/completion.sh \
 	tests/cli/configuration.sh \
 	tests/cli/exit-codes.sh \
+	tests/cli/filters.sh \
 	tests/cli/help.sh \
 	tests/cli/hostile-text.sh \
 	tests/cli/large.sh \

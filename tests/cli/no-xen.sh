@@ -9,7 +9,8 @@ chain web1 1 "$(snapshot 1 0 A)" | put web1.chain
 echo 3 | put web1.domid
 echo web1 | put domains
 for command in "list web1" "list" "list --tree" "list --names web1" \
-               "info web1" "current web1"; do
+               "info web1" "current web1" "list -H web1" \
+               "list --dot"; do
     # shellcheck disable=SC2086 # words they are
     run "$xl" snapshot-$command
     is "$command" "$status $err" "0 "

@@ -54,7 +54,29 @@ wrong "option '--description' needs an argument" snapshot-create web1 \
     --description
 wrong "option '--config' needs an argument" snapshot-create web1 --config
 wrong "unknown or ambiguous option '--d'" snapshot-create --d web1
-wrong "--tree and --names exclude each other" snapshot-list --tree --names
+wrong "--tree, --names and --dot exclude each other" snapshot-list --tree --names
+wrong "--tree, --names and --dot exclude each other" snapshot-list --dot --tree
+wrong "--from and --current exclude each other" snapshot-list web1 --current \
+    --from A
+wrong "nothing that descends * is one of the --roots" snapshot-list web1 \
+    --from A --roots
+wrong "--descendants needs --from or --current" snapshot-list web1 --descendants
+wrong "--from and --current need a domain" snapshot-list --current
+wrong "option '--from' needs an argument" snapshot-list web1 --from
+wrong "option '-o' needs an argument" snapshot-list web1 -o
+wrong "unknown column 'nam'; there are domain, name, *, description" \
+    snapshot-list -o nam
+wrong "unknown column ''; *" snapshot-list -o name,
+wrong "unknown column ''; *" snapshot-list --columns=
+for option in "-o name" -H -p --parent; do
+    for style in --tree --names --dot; do
+        # shellcheck disable=SC2086 # words they are
+        wrong "-o, -H, -p and --parent are for the table, *" snapshot-list \
+            web1 $style $option
+    done
+done
+wrong "the names of all domains cannot be filtered; name one" snapshot-list \
+    --names --leaves
 wrong "--running, --paused and --off exclude each other" snapshot-revert \
     web1 A --off --running
 wrong "--children and --children-only exclude each other" snapshot-delete \

@@ -54,6 +54,12 @@ const struct cmd_spec cmd_table[] = {
       "[options] <Domain> [<Name>]",
       JSON_OPTION HELP_OPTION
     },
+    { "snapshot-dump",
+      &main_snapshot_dump, false, false,
+      "Print all that is stored of a snapshot but its memory, as JSON",
+      "[options] <Domain> [<Name>]",
+      JSON_OPTION HELP_OPTION
+    },
     { "snapshot-revert",
       &main_snapshot_revert, true, true,
       "Put a domain back to a snapshot, giving up its present state",

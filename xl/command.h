@@ -19,8 +19,8 @@ void command_error_complete(struct manage_error *err);
 int command_end(struct xl_app *app, int rc, struct manage_error *err,
                 enum manage_outcome outcome);
 
-/* Print the plan of a dry run, and free it. 0, or a libxl error with err
- * filled in. */
+/* Print the plan of a dry run, or another JSON document, and free it. 0, or a
+ * libxl error with err filled in. */
 int command_print_plan(char *plan, struct manage_error *err);
 
 /*

@@ -9,6 +9,7 @@ libxlapp_la_SOURCES = \
 	xl/cmd_create.c \
 	xl/cmd_current.c \
 	xl/cmd_delete.c \
+	xl/cmd_dump.c \
 	xl/cmd_info.c \
 	xl/cmd_list.c \
 	xl/cmd_recover.c \

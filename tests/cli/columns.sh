@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Chosen columns, the form for scripts, sizes.
+# Chosen columns, the form for scripts, sizes; and the dump of one snapshot.
 . "${srcdir:?}/tests/cli/lib.sh" || exit 99
 
 described=$(snapshot 2 1 second |
@@ -134,4 +134,23 @@ run "$xl" snapshot-list -o "$(yes name | head -n 65 | tr '\n' ,)name"
 is "too many" "$status" 2
 like "too many: message" "$err" "*more than 64 columns*"
 
+# ---- the dump ----
+
+printf '{"version": 1, "config": {"x": "\\u009b"}}' | put web1.dump
+calls > /dev/null
+run "$xl" snapshot-dump web1 first
+is "dump" "$status $out$err" \
+    '0 {"version": 1, "config": {"x": "\u009b"}}'
+is "dump: of which" "$(calls)" "look [web1]
+dump [web1] [first]"
+run "$xl" snapshot-dump web1 --json
+is "dump of the current one" "$status $(calls)" "0 look [web1]
+dump [web1] [second]"
+run "$xl" snapshot-dump web1 nothing
+is "dump of what is not there" "$status $out" "3 "
+run "$xl" snapshot-dump db1
+is "dump where none is current" "$status $out" "3 "
+echo "9 it cannot be read" | put dump.fail
+run "$xl" snapshot-dump web1
+is "dump fails" "$status $out$err" "9 xl: snapshot-dump: it cannot be read"
 finish

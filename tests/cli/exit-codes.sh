@@ -12,7 +12,7 @@ for outcome in {1..9}; do
     for command in "create web1 A" "info web1" "revert web1 A" \
                    "delete web1 A" "rename web1 A B" "current web1" \
                    "recover web1" "list web1" \
-                   "list -H web1"; do
+                   "dump web1" "list -H web1"; do
         # shellcheck disable=SC2086 # words they are
         run "$xl" snapshot-$command
         is "$command: exit status" "$status" "$outcome"

@@ -8,8 +8,9 @@ export XL_TEST_NO_XEN=1
 chain web1 1 "$(snapshot 1 0 A)" | put web1.chain
 echo 3 | put web1.domid
 echo web1 | put domains
+echo '{"name": "A"}' | put web1.dump
 for command in "list web1" "list" "list --tree" "list --names web1" \
-               "info web1" "current web1" "list -H web1" \
+               "info web1" "current web1" "dump web1" "list -H web1" \
                "list --dot"; do
     # shellcheck disable=SC2086 # words they are
     run "$xl" snapshot-$command

@@ -27,6 +27,8 @@ wrong "$extra" snapshot-create web1 A B
 wrong "$extra" snapshot-list web1 A
 wrong "$missing" snapshot-info
 wrong "$extra" snapshot-info web1 A B
+wrong "$missing" snapshot-dump
+wrong "$extra" snapshot-dump web1 A B
 wrong "$missing" snapshot-revert web1
 wrong "$extra" snapshot-revert web1 A B
 wrong "$missing" snapshot-delete web1
@@ -36,14 +38,14 @@ wrong "$extra" snapshot-rename web1 A B C
 wrong "$missing" snapshot-current
 wrong "$extra" snapshot-current web1 A
 wrong "$extra" snapshot-recover web1 A
-for command in create list info revert delete rename current recover; do
+for command in create list info dump revert delete rename current recover; do
     wrong "unknown or ambiguous option '--bogus'" snapshot-$command web1 --bogus
     wrong "unknown option '-x'" snapshot-$command -x web1
     wrong "unknown option '-x'" snapshot-$command web1 -xN
     wrong "option '--dry-run=no' takes no argument" snapshot-$command \
         --dry-run=no web1
 done
-for command in list info current; do
+for command in list info dump current; do
     wrong "changes nothing and has no dry run (-N)" snapshot-$command -N web1
     wrong "changes nothing and has no dry run (-N)" snapshot-$command \
         --dry-run web1

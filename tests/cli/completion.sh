@@ -72,8 +72,23 @@ offers "a file" "files/web1.cfg
 files/web2.cfg" snapshot-create --config files/w
 offers "a new name" "" snapshot-rename web1 before b
 offers "a new snapshot's name" "" snapshot-create web1 b
+offers "a snapshot to dump" "before" snapshot-dump web1 be
+offers "a filter" "--leaves" snapshot-list --l
+offers "columns" "state
+size
+serial" snapshot-list -o s
+offers "more columns" "name,freed" snapshot-list web1 --columns name,f
+offers "columns after =" "kind" snapshot-list --columns = k
+offers "from a snapshot" "after" snapshot-list web1 --from a
+offers "a column's name is no operand" "web1" snapshot-list -o web1 w
 offers "nothing more" "" snapshot-info web1 before ""
 offers "an unknown domain's snapshots" "" snapshot-info nobody ""
+# The domain may come after the cursor.
+COMP_WORDS=("$xl" snapshot-list --from a -o name -- web1)
+COMP_CWORD=3
+COMPREPLY=()
+_xl_with_snapshots "$xl" a --from
+is "from a snapshot of a domain further on" "${COMPREPLY[*]}" after
 is "nothing was carried out" "$(find . -name 'pwned*')" ""
 
 # Without the system's completion its commands are left to the default; with

@@ -902,6 +902,7 @@ static void many(struct chain_model *m, int num, bool deep)
     chain_snapshot *s;
     int i;
 
+    assert_int_equal(0, chain_model_set_empty(m, "guest", NULL));
     assert_int_equal(0, chain_tree_copy(NULL, &tree, &m->tree));
     tree.snapshots = calloc((size_t)num, sizeof(*tree.snapshots));
     tree.images = calloc((size_t)num + 1, sizeof(*tree.images));

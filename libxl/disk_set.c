@@ -10,7 +10,7 @@
 
 #include "libxl/disk_ops.h"
 #include "libxl/image_users.h"
-#include "libxl/qemu_img.h"
+#include "libxl/qemu_img_overlay.h"
 
 void disk_set_init(struct disk_set *set)
 {
@@ -133,6 +133,7 @@ static int check_overlay(struct disk_set *set, int i,
     struct plan_disk *disk = &set->disks[i];
     const libxl_device_disk *d = disk->facts.disk;
     const libxl_snapshot_overlay *overlay = plan_overlay(disk->handle);
+    struct diag err = { "" };
     int rc;
 
     if (!overlay->reuse) return 0;
@@ -140,9 +141,15 @@ static int check_overlay(struct disk_set *set, int i,
     if (rc) return rc;
     rc = overlay_facts_look(set->sctx, d->vdev, overlay, &disk->overlay, diag);
     if (rc) return rc;
-    return plan_check_overlay_contents(&disk->facts, overlay, &disk->overlay,
-                                       xls_format_driver(d->format),
-                                       set->overlays[i].virtual_size, diag);
+    rc = plan_check_overlay_contents(&disk->facts, overlay, &disk->overlay,
+                                     xls_format_driver(d->format),
+                                     set->overlays[i].virtual_size, diag);
+    if (rc) return rc;
+    rc = qemu_img_overlay_sync(overlay->path, &err);
+    if (rc)
+        xls_diag(diag, rc, d->vdev, "disk %s: its overlay %s", d->vdev,
+                 err.text);
+    return rc;
 }
 
 /* info: of the image as it is now. */

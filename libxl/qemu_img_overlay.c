@@ -86,6 +86,19 @@ static int finish_file(int fd, const char *path, struct diag *diag)
     return sync_directory_of(path, diag);
 }
 
+int qemu_img_overlay_sync(const char *path, struct diag *diag)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC), r, rc = 0;
+
+    r = fd < 0 ? -1 : fsync(fd);
+    if (r) {
+        diag_set(diag, "%s: cannot be synced: %s", path, strerror(errno));
+        rc = ERROR_FAIL;
+    }
+    if (fd >= 0) close(fd);
+    return rc ? rc : sync_directory_of(path, diag);
+}
+
 int qemu_img_overlay_remove(const char *path, struct diag *diag)
 {
     if (unlink(path) && errno != ENOENT) {

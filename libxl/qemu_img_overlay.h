@@ -29,6 +29,9 @@ int qemu_img_overlay_create(const struct qemu_img *tool,
                             const struct overlay_layout *layout, deadline by,
                             struct diag *diag);
 
+/* The same for one that somebody else has made: bring it to the disk. */
+int qemu_img_overlay_sync(const char *path, struct diag *diag);
+
 /* Remove an image's file, and see to it that the removal lasts. */
 int qemu_img_overlay_remove(const char *path, struct diag *diag);
 

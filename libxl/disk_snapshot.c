@@ -1,10 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The library's calls about one disk. */
+/* The library's calls about disks alone. */
 #include "config.h"
 
 #include <stdlib.h>
 
 #include "libxl/disk_ops.h"
+
+int libxl_disk_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
+                               const libxl_device_disk *disks,
+                               const libxl_snapshot_handle *handles,
+                               int num_disks,
+                               libxl_domain_snapshot_result *result_r,
+                               libxl_snapshot_diag *diag)
+{
+    libxl_domain_snapshot_args args;
+    int rc;
+
+    libxl_domain_snapshot_args_init(&args);
+    rc = libxl_domain_snapshot_create(sctx, domid, disks, handles, num_disks,
+                                      &args, -1, NULL, result_r, diag);
+    libxl_domain_snapshot_args_dispose(&args);
+    return rc;
+}
 
 /* handle may be NULL, for calls that are about no snapshot in particular. */
 typedef int disk_work(struct disk_set *set, void *user,

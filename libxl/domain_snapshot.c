@@ -385,20 +385,3 @@ out:
     run_dispose(&run);
     return rc;
 }
-
-int libxl_disk_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
-                               const libxl_device_disk *disks,
-                               const libxl_snapshot_handle *handles,
-                               int num_disks,
-                               libxl_domain_snapshot_result *result_r,
-                               libxl_snapshot_diag *diag)
-{
-    libxl_domain_snapshot_args args;
-    int rc;
-
-    libxl_domain_snapshot_args_init(&args);
-    rc = libxl_domain_snapshot_create(sctx, domid, disks, handles, num_disks,
-                                      &args, -1, NULL, result_r, diag);
-    libxl_domain_snapshot_args_dispose(&args);
-    return rc;
-}

@@ -10,6 +10,7 @@ import unittest
 sys.dont_write_bytecode = True
 BUILD = os.path.join(os.environ['builddir'], 'tests', 'interop')
 PROBE = os.path.join(BUILD, 'qdisk-probe')
+SNAPSHOT_PROBE = os.path.join(BUILD, 'snapshot-probe')
 SHIM = os.path.join(BUILD, '.libs', 'xenshim.so')
 
 # The probe's exit status is a libxl error without its sign.

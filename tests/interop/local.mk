@@ -5,6 +5,13 @@ EXTRA_PROGRAMS += tests/interop/qdisk-probe
 tests_interop_qdisk_probe_SOURCES = tests/interop/qdisk_probe.c
 tests_interop_qdisk_probe_LDADD = libqmp.la $(XEN_LIBS)
 
+# The same with the whole library, and libxl played.
+EXTRA_PROGRAMS += tests/interop/snapshot-probe
+tests_interop_snapshot_probe_SOURCES = tests/interop/snapshot_probe.c
+tests_interop_snapshot_probe_LDADD = libsnapshotparts.la $(XEN_LIBS) $(YAJL_LIBS)
+tests_interop_snapshot_probe_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=image_users_wait
+
 interop_programs = tests/interop/test-qemu-img$(EXEEXT)
 EXTRA_PROGRAMS += tests/interop/test-qemu-img
 tests_interop_test_qemu_img_LDADD = libqmptest.la $(CMOCKA_LIBS)
@@ -21,6 +28,7 @@ interop_rig = \
 	tests/interop/rig/__init__.py \
 	tests/interop/rig/blkfront.py \
 	tests/interop/rig/libxl_client.py \
+	tests/interop/rig/proxy.py \
 	tests/interop/rig/qemu.py \
 	tests/interop/rig/rig.py \
 	tests/interop/rig/writer.py \
@@ -28,6 +36,7 @@ interop_rig = \
 interop_scripts = \
 	tests/interop/test-storage-daemon.py \
 	tests/interop/test-qdisk.py \
+	tests/interop/test-external.py \
 	tests/interop/test-monitor-sharing.py
 EXTRA_DIST += $(interop_rig) $(interop_scripts) \
 	tests/interop/README.md tests/interop/record.py
@@ -35,8 +44,9 @@ EXTRA_DIST += $(interop_rig) $(interop_scripts) \
 # One after the other: they measure time-outs, and QEMU is not small. A test
 # that cannot run (a tool is missing) fails like any other.
 .PHONY: check-interop
-check-interop: tests/interop/qdisk-probe$(EXEEXT) tests/interop/xenshim.la \
-		$(interop_programs)
+check-interop: tests/interop/qdisk-probe$(EXEEXT) \
+		tests/interop/snapshot-probe$(EXEEXT) \
+		tests/interop/xenshim.la $(interop_programs)
 	@for tool in sh qemu-io; do command -v $$tool >/dev/null || \
 	    { echo "check-interop: $$tool is not installed"; exit 1; }; done; \
 	$(AM_TESTS_ENVIRONMENT) passed=0; failed=0; \
@@ -49,4 +59,5 @@ check-interop: tests/interop/qdisk-probe$(EXEEXT) tests/interop/xenshim.la \
 	done; \
 	echo "check-interop: $$passed passed, $$failed failed"; \
 	test $$failed = 0
-CLEANFILES += $(interop_programs) tests/interop/qdisk-probe$(EXEEXT)
+CLEANFILES += $(interop_programs) tests/interop/qdisk-probe$(EXEEXT) \
+	tests/interop/snapshot-probe$(EXEEXT)

@@ -20,9 +20,11 @@ qmp_tests = \
 	tests/qmp/test-monitor \
 	tests/qmp/test-no-memory \
 	tests/qmp/test-qemu-img \
+	tests/qmp/test-qemu-img-overlay \
 	tests/qmp/test-qmp-block \
 	tests/qmp/test-qmp-client \
 	tests/qmp/test-qmp-fuzz \
+	tests/qmp/test-qmp-overlay \
 	tests/qmp/test-qmp-transport \
 	tests/qmp/test-vdev
 check_PROGRAMS += $(qmp_tests)
@@ -37,9 +39,11 @@ tests_qmp_test_no_memory_LDADD = $(qmp_test_libs)
 tests_qmp_test_no_memory_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 tests_qmp_test_qemu_img_LDADD = $(qmp_test_libs)
+tests_qmp_test_qemu_img_overlay_LDADD = $(qmp_test_libs)
 tests_qmp_test_qmp_block_LDADD = $(qmp_test_libs)
 tests_qmp_test_qmp_client_LDADD = $(qmp_test_libs)
 tests_qmp_test_qmp_fuzz_LDADD = $(qmp_test_libs)
+tests_qmp_test_qmp_overlay_LDADD = $(qmp_test_libs)
 tests_qmp_test_qmp_transport_LDADD = $(qmp_test_libs)
 tests_qmp_test_vdev_LDADD = $(qmp_test_libs)
 

@@ -190,6 +190,24 @@ static void check_bitmaps(const char *version)
     block_graph_dispose(&graph);
 }
 
+static void check_chain(const struct block_graph *graph)
+{
+    const struct block_disk *disk = block_graph_disk(graph, "d0");
+
+    assert_non_null(disk);
+    assert_int_equal(disk->num_images, 2);
+    assert_string_equal(disk->images[0].filename, "/images/overlay.qcow2");
+    assert_string_equal(disk->images[1].filename, "/images/disk0.qcow2");
+    assert_string_equal(disk->images[1].driver, "qcow2");
+    assert_string_equal(block_graph_image_node(graph, disk, 0)->name,
+                        "overlay0");
+    assert_string_equal(block_graph_image_node(graph, disk, 1)->name,
+                        "xvda-qcow2");
+    assert_int_equal(block_graph_disk(graph, "xvdb")->num_images, 1);
+    assert_null(block_graph_disk(graph, "xvdc"));
+    assert_null(block_graph_disk(graph, "nonsense"));
+}
+
 static void check_overlay(const char *version)
 {
     const struct block_node *base;
@@ -200,8 +218,11 @@ static void check_overlay(const char *version)
     found(&graph, "xvdb", "/images/disk1.qcow2", "xvdb-qcow2");
     refused(&graph, "xvda", "/images/disk0.qcow2", ERROR_INVAL,
             BLOCK_REFUSAL_IMAGE, "/images/overlay.qcow2");
+    check_chain(&graph);
     base = block_graph_node(&graph, "xvda-qcow2");
     assert_non_null(base);
+    assert_false(base->direct || base->no_flush);
+    assert_string_equal(base->detect_zeroes, "off");
     assert_true(base->read_only);
     assert_string_equal(block_graph_node(&graph, "overlay0")->image.backing_filename,
                         "/images/disk0.qcow2");

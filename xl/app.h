@@ -25,6 +25,8 @@ struct xl_app {
     /* The program: set by main(), before anything else. */
     const char *system_xl;      /* path of the system's xl */
     const char *config_dir;     /* where the system's xl keeps DOMAIN.cfg */
+    int argc;                   /* the whole command line, for handing on */
+    char **argv;
     const struct cmd_spec *cmd; /* the subcommand that runs */
 
     /* xl's global options, those before the subcommand. */

@@ -123,3 +123,27 @@ const struct cmd_spec *cmdtable_lookup(const char *typed, bool *ambiguous_r)
     }
     return found;
 }
+
+/* Those of the system's xl, and the shortest beginning that is theirs alone. */
+static const struct system_cmd {
+    struct cmd_spec spec;
+    const char *shortest;
+} system_cmds[] = {
+    { { .name = "create", .impl = &main_domain_create }, "cr" },
+    { { .name = "block-attach", .impl = &main_block_attach }, "block-a" },
+    { { .name = "block-detach", .impl = &main_block_detach }, "block-d" },
+    { { .name = "config-update", .impl = &main_config_update }, "conf" },
+};
+
+const struct cmd_spec *cmdtable_lookup_system(const char *typed)
+{
+    const struct system_cmd *cmd;
+    size_t i, len = strlen(typed);
+
+    for (i = 0; i < sizeof(system_cmds) / sizeof(system_cmds[0]); i++) {
+        cmd = &system_cmds[i];
+        if (len >= strlen(cmd->shortest) && !strncmp(cmd->spec.name, typed, len))
+            return &cmd->spec;
+    }
+    return NULL;
+}

@@ -33,6 +33,18 @@ extern const size_t cmd_table_len;
  */
 const struct cmd_spec *cmdtable_lookup(const char *typed, bool *ambiguous_r);
 
+/*
+ * A command of the system's xl that goes through our hands first, by its name
+ * or a beginning that the system's takes for it; else NULL. Not in our help:
+ * the system's has them.
+ */
+const struct cmd_spec *cmdtable_lookup_system(const char *typed);
+
+int main_domain_create(struct xl_app *app, int argc, char **argv);
+int main_block_attach(struct xl_app *app, int argc, char **argv);
+int main_block_detach(struct xl_app *app, int argc, char **argv);
+int main_config_update(struct xl_app *app, int argc, char **argv);
+
 int main_snapshot_create(struct xl_app *app, int argc, char **argv);
 int main_snapshot_list(struct xl_app *app, int argc, char **argv);
 int main_snapshot_info(struct xl_app *app, int argc, char **argv);

@@ -6,10 +6,12 @@ noinst_LTLIBRARIES += libxlapp.la
 libxlapp_la_SOURCES = \
 	xl/app.c xl/app.h \
 	xl/application.c xl/application.h \
+	xl/cmd_block.c \
 	xl/cmd_create.c \
 	xl/cmd_current.c \
 	xl/cmd_delete.c \
 	xl/cmd_dump.c \
+	xl/cmd_domain_create.c \
 	xl/cmd_info.c \
 	xl/cmd_list.c \
 	xl/cmd_recover.c \
@@ -18,9 +20,11 @@ libxlapp_la_SOURCES = \
 	xl/cmdtable.c xl/cmdtable.h \
 	xl/command.c xl/command.h \
 	xl/configuration.c \
+	xl/disk_argument.c xl/disk_argument.h \
 	xl/domains.c xl/domains.h \
 	xl/guard.c xl/guard.h \
 	xl/help.c xl/help.h \
+	xl/image_guard.c xl/image_guard.h \
 	xl/log.c xl/log.h \
 	xl/options.c xl/options.h \
 	xl/output.c xl/output.h \
@@ -36,6 +40,7 @@ libxlapp_la_SOURCES = \
 	xl/output_words.c \
 	xl/progress.c xl/progress.h \
 	xl/signals.c xl/signals.h \
+	xl/system_disks.c xl/system_disks.h \
 	xl/system_xl.c xl/system_xl.h \
 	xl/test_hooks.c xl/test_hooks.h \
 	xl/text.c xl/text.h

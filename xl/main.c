@@ -2,7 +2,8 @@
 /*
  * An xl that knows some more subcommands than the system's. Whatever is not
  * one of ours becomes the system's xl before anything else happens: before
- * output, before a signal is touched, before libxl is opened.
+ * output, before a signal is touched, before libxl is opened. But those that
+ * give images to domains go through our hands first (xl/system_disks.h).
  */
 #include "config.h"
 
@@ -91,6 +92,8 @@ int main(int argc, char **argv)
     struct xl_app app = {
         .system_xl = SYSTEM_XL,
         .config_dir = XEN_CONFIG_DIR,
+        .argc = argc,
+        .argv = argv,
     };
     bool wants_help = false, ambiguous;
     int at;
@@ -114,6 +117,7 @@ int main(int argc, char **argv)
     app.cmd = cmdtable_lookup(argv[at], &ambiguous);
     if (ambiguous) return say_ambiguous(&app, argv[at]);
     if (!app.cmd && !strcmp(argv[at], guard_spec.name)) app.cmd = &guard_spec;
+    if (!app.cmd) app.cmd = cmdtable_lookup_system(argv[at]);
     if (!app.cmd) return system_xl_exec(&app, argv);
     return app.cmd->impl(&app, argc - at, argv + at);
 }

@@ -70,6 +70,7 @@ offers "a file after =" "files/web1.cfg
 files/web2.cfg" snapshot-create --config = files/w
 offers "a file" "files/web1.cfg
 files/web2.cfg" snapshot-create --config files/w
+offers "what create does not know of itself" "--active" create --a
 offers "a new name" "" snapshot-rename web1 before b
 offers "a new snapshot's name" "" snapshot-create web1 b
 offers "a snapshot to dump" "before" snapshot-dump web1 be

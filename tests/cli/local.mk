@@ -54,6 +54,7 @@ cli_scripts = \
 	tests/cli/pass-through.sh \
 	tests/cli/progress.sh \
 	tests/cli/recover.sh \
-	tests/cli/signals.sh
+	tests/cli/signals.sh \
+	tests/cli/system-disks.sh
 TESTS += $(cli_scripts)
 EXTRA_DIST += $(cli_scripts) tests/cli/lib.sh tests/cli/system-xl

@@ -2,6 +2,7 @@
 # The library's parts that need neither Xen nor QEMU.
 if HAVE_CMOCKA
 library_tests = \
+	tests/unit/test-disk-argument \
 	tests/unit/test-disk-path \
 	tests/unit/test-domain-config \
 	tests/unit/test-memory-stage \
@@ -10,6 +11,9 @@ check_PROGRAMS += $(library_tests)
 TESTS += $(library_tests)
 endif
 
+tests_unit_test_disk_argument_SOURCES = tests/unit/test-disk-argument.c
+tests_unit_test_disk_argument_LDADD = libxlapp.la libchain.la libtypes.la \
+	$(XEN_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_disk_path_SOURCES = tests/unit/test-disk-path.c \
 	tests/unit/fake_store.c tests/unit/fake_store.h \
 	tests/qmp/scratch.c tests/qmp/scratch.h

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * xl block-attach, block-detach and config-update, which are the system's: a
+ * frozen image is not attached to be written, be it now or at the domain's
+ * next reboot, and who detaches a disk that snapshots have is told what
+ * becomes of those.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "xl/cmdtable.h"
+#include "xl/command.h"
+#include "xl/output.h"
+#include "xl/system_disks.h"
+#include "xl/system_xl.h"
+
+static const char hint[] = "attach an overlay of it instead, or attach it"
+    " read-only";
+
+static const char update_hint[] = "name the disk's active image in the"
+    " configuration: the domain's next reboot follows it";
+
+/* Hand it on, whatever was done so far. */
+static int hand_on(struct xl_app *app)
+{
+    app_close(app);
+    return system_xl_exec(app, app->argv);
+}
+
+static int check_attach(struct xl_app *app, int argc, char **argv,
+                        struct manage_error *err)
+{
+    const char **words;
+    xjson *disk = NULL;
+    int rc, i;
+
+    words = calloc(argc + 2, sizeof(*words));
+    if (!words) return ERROR_NOMEM;
+    words[0] = "-N";
+    words[1] = "block-attach";
+    for (i = 1; i < argc; i++) words[i + 1] = argv[i];
+    rc = system_disks_ask(app, words, &disk, err);
+    if (!rc && disk) rc = system_disks_check(app, disk, hint, err);
+    xjson_free(disk);
+    free(words);
+    return rc;
+}
+
+int main_block_attach(struct xl_app *app, int argc, char **argv)
+{
+    struct manage_error err;
+    int rc;
+
+    command_error_init(&err);
+    /* Too few arguments, or a question for help. */
+    if (app->dry_run || argc < 3 || argv[1][0] == '-') return hand_on(app);
+    rc = app_open(app, APP_READ, &err);
+    if (!rc && system_disks_have_chains(app))
+        rc = check_attach(app, argc, argv, &err);
+    return rc ? command_end(app, rc, &err, MANAGE_OK) : hand_on(app);
+}
+
+/* The disks of the file: config-update takes it and what follows as create
+ * does. */
+static int check_update(struct xl_app *app, int argc, char **argv,
+                        struct manage_error *err)
+{
+    const xjson *disk;
+    const char **words;
+    xjson *config = NULL;
+    int rc, i;
+
+    words = calloc(argc + 2, sizeof(*words));
+    if (!words) return ERROR_NOMEM;
+    words[0] = "-N";
+    words[1] = "create";
+    words[2] = "-q";
+    for (i = 2; i < argc; i++) words[i + 1] = argv[i];
+    rc = system_disks_ask(app, words, &config, err);
+    disk = xjson_first(xjson_member(config, "disks"));
+    for (; disk && !rc; disk = xjson_next(disk))
+        rc = system_disks_check(app, disk, update_hint, err);
+    xjson_free(config);
+    free(words);
+    return rc;
+}
+
+int main_config_update(struct xl_app *app, int argc, char **argv)
+{
+    struct manage_error err;
+    int rc;
+
+    command_error_init(&err);
+    if (app->dry_run || argc < 3 || argv[1][0] == '-') return hand_on(app);
+    rc = app_open(app, APP_READ, &err);
+    if (!rc && system_disks_have_chains(app))
+        rc = check_update(app, argc, argv, &err);
+    return rc ? command_end(app, rc, &err, MANAGE_OK) : hand_on(app);
+}
+
+static bool is_in(const chain_snapshot *snapshot, const char *vdev)
+{
+    const chain_disk *disk;
+    int i;
+
+    for (i = 0; i < snapshot->num_disks; i++) {
+        disk = &snapshot->disks[i];
+        if (strcmp(disk->vdev, vdev)) continue;
+        return disk->treatment == CHAIN_DISK_TREATMENT_INTERNAL ||
+               disk->treatment == CHAIN_DISK_TREATMENT_EXTERNAL;
+    }
+    return false;
+}
+
+static void remark_detach(struct xl_app *app, const char *domain,
+                          const char *vdev)
+{
+    struct manage_view view;
+    struct manage_error err;
+    int i, num = 0;
+
+    command_error_init(&err);
+    manage_view_init(&view);
+    if (manage_look(app->manage, domain, &view, &err)) goto out;
+    for (i = 0; i < view.chain.tree.num_snapshots; i++)
+        num += is_in(&view.chain.tree.snapshots[i], vdev);
+    if (num)
+        output_note(app, "%d snapshot%s of domain '%s' %s the disk %s: %s, and"
+                    " later ones will be without it", num, num == 1 ? "" : "s",
+                    view.domain, num == 1 ? "has" : "have", vdev,
+                    num == 1 ? "it stays" : "they stay");
+out:
+    manage_view_dispose(&view);
+}
+
+int main_block_detach(struct xl_app *app, int argc, char **argv)
+{
+    struct manage_error err;
+
+    command_error_init(&err);
+    if (argc < 3 || argv[1][0] == '-') return hand_on(app);
+    if (!app_open(app, APP_READ, &err) && system_disks_have_chains(app))
+        remark_detach(app, argv[1], argv[2]);
+    return hand_on(app);
+}

@@ -54,6 +54,11 @@ static int fail_nomem(struct diag *diag)
     return ERROR_NOMEM;
 }
 
+bool disk_params_readable(const char *path)
+{
+    return !path[strcspn(path, " \t\n\v\f\r")];
+}
+
 int disk_params_format(libxl_disk_format format, const char *path,
                        char **value_r, struct diag *diag)
 {

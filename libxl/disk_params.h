@@ -17,6 +17,14 @@
 #include "libxl/deadline.h"
 #include "libxl/diag.h"
 
+/*
+ * Can QEMU find this path again when it attaches the disk? Its xen-block (7.2)
+ * reads params up to the first white space. For refusing an overlay's path
+ * before there is an overlay; disk_params_set writes any path, since a domain
+ * that cannot be started is better than one on the wrong image.
+ */
+bool disk_params_readable(const char *path);
+
 /* As libxl writes it, malloc'd. ERROR_INVAL: no format that QEMU serves. */
 int disk_params_format(libxl_disk_format format, const char *path,
                        char **value_r, struct diag *diag);

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "libxl/disk_params.h"
 #include "libxl/internal.h"
 #include "tests/qmp/cmocka_all.h"
 #include "tests/qmp/scratch.h"
@@ -154,6 +155,16 @@ static void test_odd_paths(void **state)
                             "qcow2"),
                  "qcow2:/a,b:c \"d\" '\xc3\xa4\xf0\x9f\x90\xa7'\\n");
     bench_dispose(&b);
+}
+
+static void test_what_qemu_can_read(void **state)
+{
+    assert_true(disk_params_readable("/a,b:c\"d\"'\xc3\xa4'\\n"));
+    assert_true(disk_params_readable(""));
+    assert_false(disk_params_readable("/a b"));
+    assert_false(disk_params_readable("/a\tb"));
+    assert_false(disk_params_readable("/a\n"));
+    assert_false(disk_params_readable("/\v"));
 }
 
 static void test_again_changes_nothing(void **state)
@@ -441,6 +452,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_copies),
         cmocka_unit_test(test_odd_paths),
+        cmocka_unit_test(test_what_qemu_can_read),
         cmocka_unit_test(test_again_changes_nothing),
         cmocka_unit_test(test_half_done_is_finished),
         cmocka_unit_test(test_others_change_xenstore),

@@ -130,6 +130,7 @@ static const struct system_cmd {
     const char *shortest;
 } system_cmds[] = {
     { { .name = "create", .impl = &main_domain_create }, "cr" },
+    { { .name = "rename", .impl = &main_domain_rename }, "ren" },
     { { .name = "block-attach", .impl = &main_block_attach }, "block-a" },
     { { .name = "block-detach", .impl = &main_block_detach }, "block-d" },
     { { .name = "config-update", .impl = &main_config_update }, "conf" },

@@ -41,6 +41,7 @@ const struct cmd_spec *cmdtable_lookup(const char *typed, bool *ambiguous_r);
 const struct cmd_spec *cmdtable_lookup_system(const char *typed);
 
 int main_domain_create(struct xl_app *app, int argc, char **argv);
+int main_domain_rename(struct xl_app *app, int argc, char **argv);
 int main_block_attach(struct xl_app *app, int argc, char **argv);
 int main_block_detach(struct xl_app *app, int argc, char **argv);
 int main_config_update(struct xl_app *app, int argc, char **argv);

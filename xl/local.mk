@@ -12,6 +12,7 @@ libxlapp_la_SOURCES = \
 	xl/cmd_delete.c \
 	xl/cmd_dump.c \
 	xl/cmd_domain_create.c \
+	xl/cmd_domain_rename.c \
 	xl/cmd_info.c \
 	xl/cmd_list.c \
 	xl/cmd_recover.c \

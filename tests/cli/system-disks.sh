@@ -289,6 +289,20 @@ is "detach a disk without snapshots" "$status $err $(system_calls)" \
 run "$xl" block-detach web9 xvda
 is "detach from a domain without" "$status $err $(system_calls)" \
     "0  block-detach web9 xvda"
+system_calls > /dev/null
+run "$xl" rename web1 web2
+is "rename a domain with snapshots" "$status $err $(system_calls)" "5 xl: \
+rename: domain 'web1' has snapshots, which belong to that name: delete them \
+first "
+run "$xl" rename web9 web1
+like "rename to the name of one" "$status $err $(system_calls)" "5 xl: \
+rename: there are snapshots of a domain 'web1' already, *"
+run "$xl" ren web8 web9
+is "rename another" "$status $err $(system_calls)" "0  ren web8 web9"
+echo 4 | put web8.domid
+run "$xl" rename web8 web9
+is "rename one that runs and has none" "$status $err $(system_calls)" \
+    "0  rename web8 web9"
 run "$xl" help
 is "help does not list them twice" \
     "$(grep -c -e '^ create ' "$XL_TEST_DIR/out")" 1

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Run in dom0 by tools/xenlab, not by make check: they need the real Xen.
 EXTRA_DIST += \
+	tests/system/active.sh \
 	tests/system/bad-input.sh \
 	tests/system/disk-only.sh \
 	tests/system/kill.sh \
 	tests/system/monitor.sh \
 	tests/system/lib.sh \
 	tests/system/offline.sh \
+	tests/system/path_probe.c \
+	tests/system/paths.sh \
 	tests/system/reboot.sh \
 	tests/system/revert.sh \
 	tests/system/selftest.sh \

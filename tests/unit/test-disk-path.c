@@ -115,7 +115,7 @@ static size_t read_config(struct bench *b, char *text, size_t size)
 static void assert_names(struct bench *b, const char *config,
                          const char *params)
 {
-    char text[16384];
+    char text[4096];
     size_t len = read_config(b, text, sizeof(text));
 
     assert_string_equal(text, config);

@@ -35,6 +35,7 @@ struct child {
     const char *program;
     pid_t pid;                  /* -1: none to be waited for */
     struct stream out, err;
+    const struct child_watch *watch;    /* may be NULL */
 };
 
 void child_result_init(struct child_result *result)
@@ -204,6 +205,20 @@ static int stream_read(struct stream *stream)
     return 0;
 }
 
+static int child_look(struct child *child)
+{
+    if (!child->watch) return 0;
+    return child->watch->look(child->watch->user, child->out.text,
+                              child->out.len);
+}
+
+static int patience(const struct child *child, deadline by)
+{
+    int left = deadline_left_ms(by);
+
+    return child->watch && left > CHILD_LOOK_MS ? CHILD_LOOK_MS : left;
+}
+
 /* Until both streams have ended. */
 static int child_read(struct child *child, deadline by)
 {
@@ -216,7 +231,7 @@ static int child_read(struct child *child, deadline by)
     while (child->out.fd >= 0 || child->err.fd >= 0) {
         pfds[0].fd = child->out.fd;     /* poll passes over -1 */
         pfds[1].fd = child->err.fd;
-        r = poll(pfds, 2, deadline_left_ms(by));
+        r = poll(pfds, 2, patience(child, by));
         if (r < 0 && errno != EINTR) return ERROR_FAIL;
         if (r > 0 && pfds[0].revents) {
             rc = stream_read(&child->out);
@@ -226,6 +241,8 @@ static int child_read(struct child *child, deadline by)
             rc = stream_read(&child->err);
             if (rc) return rc;
         }
+        rc = child_look(child);
+        if (rc) return rc;
         if (!deadline_left_ms(by)) return ERROR_TIMEDOUT;
     }
     return 0;
@@ -255,6 +272,8 @@ static int child_wait(struct child *child, deadline by, int *status_r)
     for (;;) {
         rc = child_reap(child, WNOHANG, &ended, status_r);
         if (rc || ended) return rc;
+        rc = child_look(child);
+        if (rc) return rc;
         if (!deadline_left_ms(by)) return ERROR_TIMEDOUT;
         deadline_sleep(by, REAP_RETRY_MS);
     }
@@ -285,6 +304,8 @@ static void describe(struct diag *diag, const char *program, int rc)
                  "its status away", program);
     else if (rc == ERROR_NOMEM)
         diag_set(diag, "out of memory");
+    else if (rc == ERROR_ABORTED)
+        diag_set(diag, "%s was stopped, as asked", program);
     else
         diag_set(diag, "cannot read what %s says", program);
 }
@@ -292,8 +313,16 @@ static void describe(struct diag *diag, const char *program, int rc)
 int child_run(const char *const argv[], size_t max_out, deadline by,
               struct child_result *result, struct diag *diag)
 {
+    return child_run_watched(argv, max_out, by, NULL, result, diag);
+}
+
+int child_run_watched(const char *const argv[], size_t max_out, deadline by,
+                      const struct child_watch *watch,
+                      struct child_result *result, struct diag *diag)
+{
     struct child child = {
         .pid = -1,
+        .watch = watch,
         .out = { .fd = -1, .max = max_out },
         .err = { .fd = -1, .max = sizeof(result->err) - 1,
                  .keep_beginning = true },

@@ -35,4 +35,21 @@ void child_result_dispose(struct child_result *result);
 int child_run(const char *const argv[], size_t max_out, deadline by,
               struct child_result *result, struct diag *diag);
 
+/*
+ * The same, with somebody who looks on: about every CHILD_LOOK_MS, and when
+ * something was said, look() gets standard output as far as it has come
+ * (out may be NULL while len is 0). Anything but 0 kills the program, and is
+ * what the call returns.
+ */
+#define CHILD_LOOK_MS 50
+
+struct child_watch {
+    void *user;
+    int (*look)(void *user, const char *out, size_t len);
+};
+
+int child_run_watched(const char *const argv[], size_t max_out, deadline by,
+                      const struct child_watch *watch,
+                      struct child_result *result, struct diag *diag);
+
 #endif

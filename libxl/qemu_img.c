@@ -125,20 +125,28 @@ static void first_line(char *text)
                 strlen(text + sizeof(prefix) - 1) + 1);
 }
 
-int qemu_img_execute(const struct qemu_img *tool, const char *path,
-                     const char *const argv[], deadline by,
-                     struct child_result *result, struct diag *diag)
+int qemu_img_execute_watched(const struct qemu_img *tool, const char *path,
+                             const char *const argv[], deadline by,
+                             const struct child_watch *watch,
+                             struct child_result *result, struct diag *diag)
 {
     int rc;
 
     log_command(tool->lg, argv);
-    rc = child_run(argv, MAX_OUTPUT, by, result, diag);
+    rc = child_run_watched(argv, MAX_OUTPUT, by, watch, result, diag);
     if (rc) {
         diag_prefix(diag, "%s: ", path);
         return rc;
     }
     first_line(result->err);
     return 0;
+}
+
+int qemu_img_execute(const struct qemu_img *tool, const char *path,
+                     const char *const argv[], deadline by,
+                     struct child_result *result, struct diag *diag)
+{
+    return qemu_img_execute_watched(tool, path, argv, by, NULL, result, diag);
 }
 
 /* args: the subcommand and its options, then NULL. last: what stands behind

@@ -17,6 +17,12 @@ int qemu_img_execute(const struct qemu_img *tool, const char *path,
                      const char *const argv[], deadline by,
                      struct child_result *result, struct diag *diag);
 
+/* The same with somebody who looks on (child.h); watch may be NULL. */
+int qemu_img_execute_watched(const struct qemu_img *tool, const char *path,
+                             const char *const argv[], deadline by,
+                             const struct child_watch *watch,
+                             struct child_result *result, struct diag *diag);
+
 /* Says how a command that did not end with 0 failed; returns ERROR_FAIL. */
 int qemu_img_failed(const struct child_result *result, const char *path,
                     const char *subcommand, struct diag *diag);

@@ -194,11 +194,58 @@ static void test_stolen_status(void **state)
     signal(SIGCHLD, SIG_DFL);
 }
 
+struct watching {
+    int looks, end_at, rc;
+    size_t seen;
+};
+
+static int look(void *user, const char *out, size_t len)
+{
+    struct watching *w = user;
+
+    assert_true(len >= w->seen);
+    if (len) assert_int_equal(out[len - 1], 'x');
+    w->seen = len;
+    return ++w->looks == w->end_at ? w->rc : 0;
+}
+
+static void test_watched(void **state)
+{
+    const char *const argv[] = {
+        "sh", "-c", "for i in 1 2 3 4; do printf x; sleep 0.1; done", NULL
+    };
+    struct watching w = { .end_at = 0 };
+    const struct child_watch watch = { &w, look };
+    struct child_result result;
+    struct diag diag = { "" };
+    int64_t started;
+
+    child_result_init(&result);
+    assert_int_equal(child_run_watched(argv, MAX_OUT, deadline_after(10000),
+                                       &watch, &result, &diag), 0);
+    assert_true(w.looks >= 4);
+    assert_int_equal(w.seen, 4);
+    assert_string_equal(result.out, "xxxx");
+    child_result_dispose(&result);
+
+    /* also when nothing is said any more */
+    started = deadline_now_ms();
+    w = (struct watching){ .end_at = 3, .rc = ERROR_ABORTED };
+    assert_int_equal(child_run_watched((const char *const[]){ "sleep", "100",
+                                                              NULL },
+                                       MAX_OUT, deadline_after(20000), &watch,
+                                       &result, &diag), ERROR_ABORTED);
+    assert_took_less(started, 5000);
+    assert_non_null(strstr(diag.text, "stopped, as asked"));
+    assert_null(result.out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_results),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_watched),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_no_program),
         cmocka_unit_test(test_descriptors),

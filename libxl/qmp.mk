@@ -2,6 +2,7 @@
 # The part of the library that talks to QEMU and to its images. It needs no
 # libxl_ctx, so that it can be tested without Xen.
 QMP_SOURCES = \
+	libxl/bitmap_union.c libxl/bitmap_union.h \
 	libxl/block_chain.c \
 	libxl/block_graph.c libxl/block_graph_find.c libxl/block_graph.h \
 	libxl/child.c libxl/child.h \
@@ -9,10 +10,12 @@ QMP_SOURCES = \
 	libxl/diag.c libxl/diag.h \
 	libxl/domain_lock.c libxl/domain_lock.h \
 	libxl/image_info.c libxl/image_info.h \
+	libxl/image_merge.c libxl/image_merge.h \
 	libxl/image_users.c libxl/image_users.h \
 	libxl/monitor.c libxl/monitor.h \
 	libxl/monitor_lock.c libxl/monitor_lock.h \
 	libxl/qemu_img.c libxl/qemu_img.h libxl/qemu_img_run.h \
+	libxl/qemu_img_merge.c libxl/qemu_img_merge.h \
 	libxl/qemu_img_overlay.c libxl/qemu_img_overlay.h \
 	libxl/qapi_read.c libxl/qapi_read.h \
 	libxl/qmp_block.c libxl/qmp_block.h \

@@ -294,8 +294,8 @@ int block_graph_parse(const struct block_replies *replies,
 
 /* ---- files ---- */
 
-static int identify_by_stat(void *user, const char *filename,
-                            dev_t *dev_r, ino_t *ino_r)
+int block_identify_by_stat(void *user, const char *filename,
+                           dev_t *dev_r, ino_t *ino_r)
 {
     char *path = block_filename_path(filename);
     struct stat st;
@@ -314,7 +314,7 @@ void block_graph_identify(struct block_graph *graph,
     struct block_node *node;
     size_t i;
 
-    if (!identify) identify = identify_by_stat;
+    if (!identify) identify = block_identify_by_stat;
     for (i = 0; i < graph->num_nodes; i++) {
         node = &graph->nodes[i];
         node->identified = !identify(user, node->filename, &node->dev,

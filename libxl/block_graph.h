@@ -85,6 +85,7 @@ typedef int block_identify(void *user, const char *filename,
                            dev_t *dev_r, ino_t *ino_r);
 void block_graph_identify(struct block_graph *graph,
                           block_identify *identify, void *user);
+block_identify block_identify_by_stat;
 
 /* NULL: none. */
 const struct block_node *block_graph_node(const struct block_graph *graph,

@@ -12,6 +12,9 @@ QMP_SOURCES = \
 	libxl/image_info.c libxl/image_info.h \
 	libxl/image_merge.c libxl/image_merge.h \
 	libxl/image_users.c libxl/image_users.h \
+	libxl/live_merge.c libxl/live_merge_finish.c libxl/live_merge.h \
+	libxl/live_merge_internal.h \
+	libxl/merge_plan.c libxl/merge_plan.h \
 	libxl/monitor.c libxl/monitor.h \
 	libxl/monitor_lock.c libxl/monitor_lock.h \
 	libxl/qemu_img.c libxl/qemu_img.h libxl/qemu_img_run.h \
@@ -20,6 +23,8 @@ QMP_SOURCES = \
 	libxl/qapi_read.c libxl/qapi_read.h \
 	libxl/qmp_block.c libxl/qmp_block.h \
 	libxl/qmp_client.c libxl/qmp_client.h \
+	libxl/qmp_job.c libxl/qmp_job.h \
+	libxl/qmp_merge.c libxl/qmp_merge.h \
 	libxl/qmp_overlay.c libxl/qmp_overlay.h \
 	libxl/qmp_transaction.c libxl/qmp_transaction.h \
 	libxl/qmp_transport.c libxl/qmp_transport.h \

@@ -15,7 +15,7 @@ SHIM = os.path.join(BUILD, '.libs', 'xenshim.so')
 
 # The probe's exit status is a libxl error without its sign.
 (FAIL, INVAL, TIMEDOUT, NOT_READY, NOTFOUND, PROTOCOL_ERROR_QMP,
- QMP_GENERIC_ERROR) = 3, 6, 9, 11, 23, 26, 28
+ QMP_GENERIC_ERROR, ABORTED) = 3, 6, 9, 11, 23, 26, 28, 22
 
 
 class Case(unittest.TestCase):

@@ -11,6 +11,9 @@ tests_interop_snapshot_probe_SOURCES = tests/interop/snapshot_probe.c
 tests_interop_snapshot_probe_LDADD = libsnapshotparts.la $(XEN_LIBS) $(YAJL_LIBS)
 tests_interop_snapshot_probe_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=image_users_wait
+EXTRA_PROGRAMS += tests/interop/merge-probe
+tests_interop_merge_probe_SOURCES = tests/interop/merge_probe.c
+tests_interop_merge_probe_LDADD = libqmp.la $(XEN_LIBS)
 
 interop_programs = tests/interop/test-qemu-img$(EXEEXT)
 EXTRA_PROGRAMS += tests/interop/test-qemu-img
@@ -35,6 +38,8 @@ interop_rig = \
 	tests/interop/rig/xenstore.py
 interop_scripts = \
 	tests/interop/test-storage-daemon.py \
+	tests/interop/test-merge-offline.py \
+	tests/interop/test-merge-live.py \
 	tests/interop/test-qdisk.py \
 	tests/interop/test-external.py \
 	tests/interop/test-monitor-sharing.py
@@ -46,6 +51,7 @@ EXTRA_DIST += $(interop_rig) $(interop_scripts) \
 .PHONY: check-interop
 check-interop: tests/interop/qdisk-probe$(EXEEXT) \
 		tests/interop/snapshot-probe$(EXEEXT) \
+		tests/interop/merge-probe$(EXEEXT) \
 		tests/interop/xenshim.la $(interop_programs)
 	@for tool in sh qemu-io; do command -v $$tool >/dev/null || \
 	    { echo "check-interop: $$tool is not installed"; exit 1; }; done; \
@@ -61,3 +67,4 @@ check-interop: tests/interop/qdisk-probe$(EXEEXT) \
 	test $$failed = 0
 CLEANFILES += $(interop_programs) tests/interop/qdisk-probe$(EXEEXT) \
 	tests/interop/snapshot-probe$(EXEEXT)
+	tests/interop/merge-probe$(EXEEXT)

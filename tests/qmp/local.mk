@@ -17,6 +17,8 @@ qmp_tests = \
 	tests/qmp/test-block-graph \
 	tests/qmp/test-child \
 	tests/qmp/test-image-users \
+	tests/qmp/test-live-merge \
+	tests/qmp/test-merge \
 	tests/qmp/test-monitor \
 	tests/qmp/test-no-memory \
 	tests/qmp/test-qemu-img \
@@ -33,6 +35,11 @@ TESTS += $(qmp_tests)
 tests_qmp_test_block_graph_LDADD = $(qmp_test_libs)
 tests_qmp_test_child_LDADD = $(qmp_test_libs)
 tests_qmp_test_image_users_LDADD = $(qmp_test_libs)
+tests_qmp_test_live_merge_SOURCES = tests/qmp/test-live-merge.c \
+	tests/qmp/model_qemu.c tests/qmp/model_qemu.h
+tests_qmp_test_live_merge_LDADD = $(qmp_test_libs)
+tests_qmp_test_live_merge_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=qmp_client_execute,--wrap=nanosleep
+tests_qmp_test_merge_LDADD = $(qmp_test_libs)
 tests_qmp_test_monitor_LDADD = $(qmp_test_libs)
 tests_qmp_test_monitor_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=flock
 tests_qmp_test_no_memory_LDADD = $(qmp_test_libs)

@@ -15,6 +15,7 @@ libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
 	libxl/disk_create.c \
 	libxl/disk_delete.c \
 	libxl/disk_image_list.c \
+	libxl/disk_extract.c \
 	libxl/disk_merge.c \
 	libxl/disk_ops.c libxl/disk_ops.h \
 	libxl/disk_params.c libxl/disk_params.h \

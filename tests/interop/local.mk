@@ -15,8 +15,11 @@ EXTRA_PROGRAMS += tests/interop/merge-probe
 tests_interop_merge_probe_SOURCES = tests/interop/merge_probe.c
 tests_interop_merge_probe_LDADD = libqmp.la $(XEN_LIBS)
 
-interop_programs = tests/interop/test-qemu-img$(EXEEXT)
-EXTRA_PROGRAMS += tests/interop/test-qemu-img
+interop_programs = tests/interop/test-qemu-img$(EXEEXT) \
+	tests/interop/test-extract$(EXEEXT)
+EXTRA_PROGRAMS += tests/interop/test-qemu-img tests/interop/test-extract
+tests_interop_test_extract_LDADD = libqmptest.la libsnapshotparts.la \
+	$(CMOCKA_LIBS)
 tests_interop_test_qemu_img_LDADD = libqmptest.la $(CMOCKA_LIBS)
 
 # Loaded into QEMU, so never with the sanitizers' run-time library.
@@ -66,5 +69,5 @@ check-interop: tests/interop/qdisk-probe$(EXEEXT) \
 	echo "check-interop: $$passed passed, $$failed failed"; \
 	test $$failed = 0
 CLEANFILES += $(interop_programs) tests/interop/qdisk-probe$(EXEEXT) \
-	tests/interop/snapshot-probe$(EXEEXT)
+	tests/interop/snapshot-probe$(EXEEXT) \
 	tests/interop/merge-probe$(EXEEXT)

@@ -325,6 +325,22 @@ static int undo_disks(struct run *run, libxl_snapshot_diag *left)
     return rc ? rc : rc2;
 }
 
+/* One line about both: what went wrong first, and what then stayed. The
+ * disk is that of the first. */
+static int diag_both(libxl_snapshot_diag *diag, const char *left)
+{
+    libxl_snapshot_diag first;
+
+    if (!diag) return ERROR_BADFAIL;
+    first = *diag;
+    libxl_snapshot_diag_init(diag);
+    xls_diag(diag, ERROR_BADFAIL, first.vdev,
+             "%s; and then it could not all be undone: %s",
+             first.message ? first.message : "failed", left);
+    libxl_snapshot_diag_dispose(&first);
+    return ERROR_BADFAIL;
+}
+
 static int undo(struct run *run, int rc)
 {
     libxl_snapshot_diag left;
@@ -334,16 +350,9 @@ static int undo(struct run *run, int rc)
     libxl_snapshot_diag_init(&left);
     rc2 = undo_guest(run, &left);
     rc3 = undo_disks(run, &left);
-    if (rc2 || rc3) {
-        char *first = run->diag ? run->diag->message : NULL;
-
-        if (run->diag) run->diag->message = NULL;
-        rc = xls_diag(run->diag, ERROR_BADFAIL, NULL,
-                      "%s; and then it could not all be undone: %s",
-                      first ? first : "failed",
-                      left.message ? left.message : "the domain stands still");
-        free(first);
-    }
+    if (rc2 || rc3)
+        rc = diag_both(run->diag, left.message ? left.message
+                                               : "the domain stands still");
     libxl_snapshot_diag_dispose(&left);
     return rc;
 }

@@ -328,7 +328,8 @@ int main(int argc, char **argv)
                                           getenv("QEMU_IMG"));
     if (!rc) rc = operations[i].run(&p);
     if (rc)
-        fprintf(stderr, "%s: %s\n", libxl_error_to_string(rc),
+        fprintf(stderr, "%s: (%s) %s\n", libxl_error_to_string(rc),
+                p.diag.vdev ? p.diag.vdev : "-",
                 p.diag.message ? p.diag.message : "");
     libxl_snapshot_diag_dispose(&p.diag);
     libxl_snapshot_ctx_free(p.sctx);

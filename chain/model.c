@@ -395,6 +395,27 @@ int chain_model_set_description(struct chain_model *model, uint64_t serial,
     return replace_string(&s->description, description, err);
 }
 
+int chain_model_set_parent(struct chain_model *model, uint64_t serial,
+                           uint64_t parent, struct chain_error *err)
+{
+    const chain_snapshot *above;
+    chain_snapshot *s;
+    int rc;
+
+    rc = find_to_change(model, serial, &s, err);
+    if (rc) return rc;
+    if (parent && !find(model, parent))
+        return chain_error_set(err, ERROR_INVAL,
+            "parent: there is no snapshot with serial %" PRIu64, parent);
+    /* The tree is sound, so this comes to a root. */
+    for (above = find(model, parent); above; above = find(model, above->parent))
+        if (above->serial == serial)
+            return chain_error_set(err, ERROR_INVAL,
+                "parent: '%s' would be its own descendant", s->name);
+    s->parent = parent;
+    return 0;
+}
+
 int chain_model_set_current(struct chain_model *model, uint64_t serial,
                             struct chain_error *err)
 {

@@ -130,6 +130,12 @@ int chain_model_set_description(struct chain_model *model, uint64_t serial,
                                 const char *description,
                                 struct chain_error *err);
 
+/* Hang a snapshot, and all that descends from it, on another parent; 0: it
+ * becomes a root. ERROR_INVAL when parent is the snapshot itself, descends
+ * from it, or is not there. */
+int chain_model_set_parent(struct chain_model *model, uint64_t serial,
+                           uint64_t parent, struct chain_error *err);
+
 /* 0: the present descends from no snapshot. */
 int chain_model_set_current(struct chain_model *model, uint64_t serial,
                             struct chain_error *err);

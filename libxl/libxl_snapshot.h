@@ -253,6 +253,18 @@ int libxl_disk_snapshot_extract(libxl_snapshot_ctx *sctx,
                                 libxl_snapshot_diag *diag);
 
 /*
+ * Write to the empty file fd an independent qcow2 image with what an internal
+ * snapshot of the disk's image holds or, without a handle, what the image
+ * itself and those below it hold. The image may be a running guest's in the
+ * first case; in the second nobody may write to it. The snapshot, or the
+ * frozen image, must stay while this goes on: that is the caller's promise.
+ * Nothing is synced. On failure what was written is useless.
+ */
+int libxl_disk_export(libxl_snapshot_ctx *sctx, const libxl_device_disk *disk,
+                      const libxl_snapshot_handle *handle, int fd,
+                      libxl_snapshot_diag *diag);
+
+/*
  * Does anything still have the disk's image open: a domain (other than
  * except_domid, which may be LIBXL_SNAPSHOT_NO_DOMAIN), a process, a loop
  * device? Waits up to timeout_ms for that to end. 0: nobody.

@@ -17,6 +17,7 @@ libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
 	libxl/disk_image_list.c \
 	libxl/disk_extract.c \
 	libxl/disk_merge.c \
+	libxl/disk_export.c \
 	libxl/disk_ops.c libxl/disk_ops.h \
 	libxl/disk_params.c libxl/disk_params.h \
 	libxl/disk_path.c \

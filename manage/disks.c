@@ -54,6 +54,32 @@ int disk_to_libxl(const chain_disk *disk, libxl_device_disk *disk_r,
     return manage_fail_nomem(err);
 }
 
+static bool same_string(const char *a, const char *b)
+{
+    return a && b && !strcmp(a, b);
+}
+
+const chain_snapshot *disk_snapshot_owner(const struct operation *op,
+                                          const chain_disk *disk)
+{
+    const chain_tree *tree = &op->chain.tree;
+    int i, k;
+
+    for (i = 0; i < tree->num_snapshots; i++)
+        for (k = 0; k < tree->snapshots[i].num_disks; k++) {
+            const chain_disk *d = &tree->snapshots[i].disks[k];
+
+            if (d->treatment == CHAIN_DISK_TREATMENT_INTERNAL &&
+                same_string(d->path, disk->path) &&
+                same_string(d->handle.u.qcow2.name,
+                            disk->handle.u.qcow2.name) &&
+                d->date_sec == disk->date_sec &&
+                d->date_nsec == disk->date_nsec)
+                return &tree->snapshots[i];
+        }
+    return NULL;
+}
+
 static bool same_file(const char *a, const char *b)
 {
     struct stat sa, sb;

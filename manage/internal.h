@@ -63,6 +63,12 @@ int operation_begin(struct operation *op, struct manage *m, const char *verb,
                     const char *domain, bool must_exist, bool dry_run,
                     struct manage_error *err);
 
+/* The same for a domain that nobody need have heard of: what is known of it
+ * is in a file that the user gives. */
+int operation_begin_any(struct operation *op, struct manage *m,
+                        const char *verb, const char *domain, bool dry_run,
+                        struct manage_error *err);
+
 /* The same for a recovery, which deals with the journal and the damage
  * itself. */
 int operation_begin_recovery(struct operation *op, struct manage *m,
@@ -75,6 +81,12 @@ const chain_snapshot *operation_find(struct operation *op, const char *name);
 
 /* The journal, with op->journal's contents and this step. */
 int operation_journal(struct operation *op, chain_step step);
+/*
+ * The intent to make a snapshot's payload, and nothing else: what is noted of
+ * it has no disks, so that on the way back nothing is done to any.
+ */
+int operation_journal_payload(struct operation *op,
+                              const chain_snapshot *snapshot);
 int operation_journal_clear(struct operation *op);
 
 /* The commit point. */
@@ -105,6 +117,11 @@ int disks_of_configuration(const libxl_domain_config *config,
 /* A libxl_device_disk (initialised here) as far as the library needs one. */
 int disk_to_libxl(const chain_disk *disk, libxl_device_disk *disk_r,
                   struct manage_error *err);
+
+/* The chain's snapshot that has this internal snapshot of the image; NULL:
+ * none. With two of them, deleting one would empty the other. */
+const chain_snapshot *disk_snapshot_owner(const struct operation *op,
+                                          const chain_disk *disk);
 
 /* The domid to name when working on this disk: the running domain's, if it
  * has the disk, else LIBXL_SNAPSHOT_NO_DOMAIN. */
@@ -148,6 +165,28 @@ int delete_continue(struct operation *op);
 /* Write its header with the configuration, up to where the stream begins. */
 int save_image_write_header(int fd, const char *config_json,
                             struct manage_error *err);
+
+/*
+ * Read a header, up to where the stream begins; *config_json_r is malloc'd.
+ * The file may be anybody's: MANAGE_REFUSED when it is none of xl's, or of
+ * a kind that is not known here. path is for messages.
+ */
+int save_image_read_header(int fd, const char *path, char **config_json_r,
+                           struct manage_error *err);
+
+/* The same from anywhere: read() gets all of len, or does not return 0. */
+int save_image_parse_header(int (*read)(void *user, void *data, size_t len),
+                            void *user, const char *path,
+                            char **config_json_r, struct manage_error *err);
+
+/* Write all of it, or say why not. */
+int save_image_write(int fd, const void *data, size_t len,
+                     struct manage_error *err);
+
+/* Copy what is left of one file to another, without a copy where the file
+ * system can share; *bytes_r may be NULL. */
+int save_image_copy_rest(int from, int to, const char *path,
+                         uint64_t *bytes_r, struct manage_error *err);
 
 /* ---- plan_json.c: what a dry run answers ---- */
 

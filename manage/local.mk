@@ -1,21 +1,33 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 noinst_LTLIBRARIES += libmanage.la
 libmanage_la_SOURCES = \
+	manage/adopt.c \
+	manage/config_json.c manage/config_json.h \
 	manage/create.c \
 	manage/delete.c \
 	manage/disks.c \
 	manage/domain.c \
 	manage/dump.c \
+	manage/dump_read.c manage/dump_read.h \
+	manage/export.c \
+	manage/import.c \
+	manage/import_check.c manage/import_check.h \
 	manage/internal.h \
 	manage/look.c \
 	manage/manage.c manage/manage.h \
+	manage/new_file.c manage/new_file.h \
 	manage/operation.c \
 	manage/plan_json.c \
 	manage/recover.c \
+	manage/redefine.c \
 	manage/rename.c \
 	manage/resolve.c manage/resolve.h \
 	manage/revert.c \
 	manage/save_image.c \
 	manage/sizes.c manage/sizes.h \
-	manage/space.c manage/space.h
-libmanage_la_LIBADD = libchain.la
+	manage/space.c manage/space.h \
+	manage/tar.h \
+	manage/tar_read.c \
+	manage/tar_sums.c manage/tar_sums.h \
+	manage/tar_write.c
+libmanage_la_LIBADD = libchain.la $(ARCHIVE_LIBS) $(CRYPTO_LIBS)

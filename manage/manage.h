@@ -218,6 +218,112 @@ int manage_rename(struct manage *m, const char *domain, const char *name,
                   struct manage_error *err);
 
 /*
+ * Put records of snapshots back into a domain's chain, from what
+ * snapshot-dump printed of them (docs/format/dump.md): one, or an array in
+ * any order. The domain need neither run nor have a chain.
+ *
+ * Each record is published by itself, parents first; all are checked before
+ * the first is. A snapshot that the chain has already is left as it is, so a
+ * call that was cut short can be repeated. Serials are kept where the chain
+ * has never given them out. Internal snapshots must be in their images, frozen
+ * images must be there. A memory image is found where it was, or taken
+ * (copied) from args->memory.
+ */
+struct manage_redefine {
+    const char *domain;
+    const char *text;
+    size_t len;
+    bool update;        /* those that are there get description and parent */
+    bool current;       /* the present descends from it; one record only */
+    bool without_memory;        /* put them back as snapshots of the disks */
+    const char *memory; /* NULL; else xl's save format; one record only */
+    bool dry_run;
+};
+
+struct manage_redefined {
+    char **names;       /* in the order in which it was done */
+    int num;
+    int kept;           /* were there already, and stayed as they were */
+};
+
+void manage_redefined_init(struct manage_redefined *redefined);
+void manage_redefined_dispose(struct manage_redefined *redefined);
+
+/* redefined_r: what was done, also when a later one failed. */
+int manage_redefine(struct manage *m, const struct manage_redefine *args,
+                    struct manage_redefined *redefined_r, char **plan_r,
+                    struct manage_error *err);
+
+/*
+ * Internal snapshots that were made without us, as by qemu-img, become
+ * snapshots of the chain: those that exist under one name in each of the
+ * domain's writable qcow2 disks, without the state of a machine. They are of
+ * the disks alone, and their configuration is the present one. Each descends
+ * from the newest snapshot that is older, or the first from parent.
+ */
+struct manage_adopt {
+    const char *domain;
+    const char *const *names;
+    int num_names;      /* 0: all that can be adopted */
+    const char *parent; /* NULL: by date */
+    bool current;       /* the present descends from the newest of them */
+    bool dry_run;
+};
+
+/* adopted_r: what was adopted, also when a later one failed. */
+int manage_adopt(struct manage *m, const struct manage_adopt *args,
+                 struct manage_redefined *adopted_r, char **plan_r,
+                 struct manage_error *err);
+
+/*
+ * Write one snapshot, with memory, disks, configuration and record, as a tar
+ * stream (docs/format/export.md); or, with xl_image, its memory alone as a
+ * file for the system's "xl restore". The guest may run. The chain is locked
+ * meanwhile. A file at path is not overwritten, and there only when whole.
+ */
+struct manage_export {
+    const char *domain;
+    const char *name;
+    const char *path;           /* NULL: to fd */
+    int fd;
+    const char *compress;       /* none, gzip, xz, zstd; NULL: by path's ending */
+    const char *work_dir;       /* for a copy of one disk at a time; NULL: where
+                                 * path is, or the snapshot's directory */
+    bool xl_image;
+    bool dry_run;
+};
+
+int manage_export(struct manage *m, const struct manage_export *args,
+                  char **plan_r, struct manage_error *err);
+
+/*
+ * The first snapshot of a domain that neither runs nor has a chain, from such
+ * a stream. Its disks become new images DIR/DOMAIN-VDEV.qcow2, each with an
+ * internal snapshot. Nothing has a name before all of the stream was read and
+ * found right; nothing is overwritten; on failure all is removed again. A
+ * domain that gets another name gets another uuid, too.
+ */
+struct manage_import {
+    int fd;
+    const char *domain;         /* NULL: as it was called */
+    const char *name;           /* NULL: likewise, the snapshot */
+    const char *dir;            /* for the disks; absolute; NULL: there are none */
+    bool dry_run;               /* reads no further than the configuration */
+};
+
+struct manage_imported {
+    char *domain;
+    chain_snapshot snapshot;
+};
+
+void manage_imported_init(struct manage_imported *imported);
+void manage_imported_dispose(struct manage_imported *imported);
+
+int manage_import(struct manage *m, const struct manage_import *args,
+                  struct manage_imported *imported_r, char **plan_r,
+                  struct manage_error *err);
+
+/*
  * Finish or undo what a killed operation left in flight, resume the guest it
  * left stopped, and remove files that belong to no snapshot. report_r: lines
  * of what was done, malloc'd; empty when there was nothing to do.

@@ -79,8 +79,14 @@ static int ask_application(struct operation *op)
                        " running or with snapshots", op->domain);
 }
 
+enum need {
+    NEED_CHAIN,                 /* without one the domain is not found */
+    NEED_DOMAIN,                /* it runs, or there is a file about it */
+    NEED_NOTHING,               /* a name will do */
+};
+
 static int find_and_open(struct operation *op, struct manage *m,
-                         const char *domain, bool must_exist,
+                         const char *domain, enum need need,
                          struct manage_error *err)
 {
     struct chain_error why;
@@ -96,8 +102,8 @@ static int find_and_open(struct operation *op, struct manage *m,
     rc = chain_store_open(m->snapshot_dir, op->domain, &op->store, &why);
     if (!rc) rc = chain_store_exists(op->store, &exists, &why);
     if (rc) return manage_fail_chain(err, &why);
-    if (exists) return 0;
-    if (must_exist)
+    if (exists || need == NEED_NOTHING) return 0;
+    if (need == NEED_CHAIN)
         return manage_fail(err, MANAGE_NOT_FOUND, op->running
                            ? "the domain '%s' has no snapshots"
                            : "there is no domain '%s', running or with"
@@ -114,13 +120,13 @@ static int lock(struct operation *op, const char *verb, int wait_ms)
     return rc ? manage_fail_chain(op->err, &why) : 0;
 }
 
-int operation_begin(struct operation *op, struct manage *m, const char *verb,
-                    const char *domain, bool must_exist, bool dry_run,
-                    struct manage_error *err)
+static int begin(struct operation *op, struct manage *m, const char *verb,
+                 const char *domain, enum need need, bool dry_run,
+                 struct manage_error *err)
 {
     int rc;
 
-    rc = find_and_open(op, m, domain, must_exist, err);
+    rc = find_and_open(op, m, domain, need, err);
     if (!rc && !dry_run) rc = lock(op, verb, MANAGE_LOCK_TIMEOUT_MS);
     if (!rc) rc = load(op);
     if (rc) return rc;
@@ -136,12 +142,27 @@ int operation_begin(struct operation *op, struct manage *m, const char *verb,
     return op->journaled ? recover_in_flight(op, NULL) : 0;
 }
 
+int operation_begin(struct operation *op, struct manage *m, const char *verb,
+                    const char *domain, bool must_exist, bool dry_run,
+                    struct manage_error *err)
+{
+    return begin(op, m, verb, domain, must_exist ? NEED_CHAIN : NEED_DOMAIN,
+                 dry_run, err);
+}
+
+int operation_begin_any(struct operation *op, struct manage *m,
+                        const char *verb, const char *domain, bool dry_run,
+                        struct manage_error *err)
+{
+    return begin(op, m, verb, domain, NEED_NOTHING, dry_run, err);
+}
+
 int operation_begin_recovery(struct operation *op, struct manage *m,
                              const char *domain, struct manage_error *err)
 {
     int rc;
 
-    rc = find_and_open(op, m, domain, true, err);
+    rc = find_and_open(op, m, domain, NEED_CHAIN, err);
     if (!rc) rc = lock(op, "snapshot-recover", MANAGE_RECOVER_WAIT_MS);
     if (!rc) rc = load(op);
     return rc;
@@ -171,6 +192,23 @@ int operation_journal(struct operation *op, chain_step step)
     op->journaled = true;
     rc = chain_store_journal_write(op->store, &op->journal, &why);
     return rc ? manage_fail_chain(op->err, &why) : 0;
+}
+
+int operation_journal_payload(struct operation *op,
+                              const chain_snapshot *snapshot)
+{
+    chain_snapshot *making = calloc(1, sizeof(*making));
+
+    if (!making) return manage_fail_nomem(op->err);
+    chain_snapshot_init(making);
+    op->journal.verb = CHAIN_VERB_CREATE;
+    op->journal.snapshots = making;
+    op->journal.num_snapshots = 1;
+    making->serial = snapshot->serial;
+    making->state = CHAIN_DOMAIN_STATE_OFF;
+    making->name = strdup(snapshot->name);
+    if (!making->name) return manage_fail_nomem(op->err);
+    return operation_journal(op, CHAIN_STEP_BEGUN);
 }
 
 int operation_journal_clear(struct operation *op)

@@ -9,11 +9,13 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "manage/internal.h"
 
@@ -93,6 +95,25 @@ static int set_going(struct operation *op, const chain_snapshot *making,
     return operation_look(op);
 }
 
+/* The images that an import has given a name; nobody had them before that. */
+static int remove_new_images(struct operation *op)
+{
+    const chain_journal *journal = &op->journal;
+    int i;
+
+    if (journal->num_active) return 0;
+    for (i = 0; i < journal->num_images; i++) {
+        const chain_image *image = &journal->images[i];
+
+        if (!image->ours || image->backing || !image->path) continue;
+        if (unlink(image->path) && errno != ENOENT)
+            return manage_fail(op->err, MANAGE_NEEDS_RECOVERY, "cannot remove"
+                               " the unfinished image %s: %s", image->path,
+                               strerror(errno));
+    }
+    return 0;
+}
+
 static int undo_create(struct operation *op, char **report)
 {
     const chain_snapshot *making = &op->journal.snapshots[0];
@@ -112,6 +133,8 @@ static int undo_create(struct operation *op, char **report)
         rc = disk_delete_snapshot(op, &making->disks[i]);
         if (rc) return rc;
     }
+    rc = remove_new_images(op);
+    if (rc) return rc;
     rc = chain_store_payload_remove(op->store, making->serial, &why);
     if (rc) return manage_fail_chain(op->err, &why);
     tell(report, "undid the making of the snapshot '%s' of '%s'",

@@ -18,11 +18,16 @@
 #define MAGIC "Xen saved domain, xl format\n \0 \r"
 #define MAGIC_BYTES 32
 
+/* Of a configuration; that of a domain has some kilobytes. */
+#define MAX_CONFIG (16u << 20)
+
+#define COPY_BYTES (1u << 20)
+
 #define BYTEORDER       0x01020304u
 #define FLAG_JSON       (1u << 0)   /* the configuration is JSON */
 #define FLAG_STREAMv2   (1u << 1)   /* libxl's stream of version 2 follows */
 
-static int write_all(int fd, const void *data, size_t len,
+int save_image_write(int fd, const void *data, size_t len,
                      struct manage_error *err)
 {
     const char *p = data;
@@ -53,8 +58,108 @@ int save_image_write_header(int fd, const char *config_json,
     int rc;
 
     _Static_assert(sizeof(MAGIC) - 1 == MAGIC_BYTES, "xl's magic is 32 bytes");
-    rc = write_all(fd, MAGIC, MAGIC_BYTES, err);
-    if (!rc) rc = write_all(fd, words, sizeof(words), err);
-    if (!rc) rc = write_all(fd, config_json, config_len, err);
+    rc = save_image_write(fd, MAGIC, MAGIC_BYTES, err);
+    if (!rc) rc = save_image_write(fd, words, sizeof(words), err);
+    if (!rc) rc = save_image_write(fd, config_json, config_len, err);
+    return rc;
+}
+
+/* All of len, or it is no such file. */
+static int read_fd(void *user, void *data, size_t len)
+{
+    const int *fd = user;
+    char *p = data;
+    ssize_t r;
+
+    while (len) {
+        r = read(*fd, p, len);
+        if (r < 0 && errno == EINTR) continue;
+        if (r <= 0) return ERROR_FAIL;
+        p += r;
+        len -= r;
+    }
+    return 0;
+}
+
+static int not_ours(struct manage_error *err, const char *path,
+                    const char *why)
+{
+    return manage_fail(err, MANAGE_REFUSED, "%s is not a memory image that can"
+                       " be used: %s", path, why);
+}
+
+int save_image_parse_header(int (*read)(void *user, void *data, size_t len),
+                            void *user, const char *path,
+                            char **config_json_r, struct manage_error *err)
+{
+    char magic[MAGIC_BYTES], *config;
+    uint32_t words[4], len;
+
+    if (read(user, magic, sizeof(magic)) ||
+        memcmp(magic, MAGIC, MAGIC_BYTES) ||
+        read(user, words, sizeof(words)))
+        return not_ours(err, path, "xl did not save it");
+    if (words[0] != BYTEORDER)
+        return not_ours(err, path, "a machine of the other byte order did");
+    if (words[1] != (FLAG_JSON | FLAG_STREAMv2))
+        return not_ours(err, path, "it is of another version of xl");
+    if (words[3] <= sizeof(len) || words[3] > MAX_CONFIG ||
+        read(user, &len, sizeof(len)) || len != words[3] - sizeof(len))
+        return not_ours(err, path, "its header is damaged");
+    config = malloc(len + 1);
+    if (!config) return manage_fail_nomem(err);
+    if (read(user, config, len) || strnlen(config, len) < len - 1) {
+        free(config);
+        return not_ours(err, path, "the configuration in it is damaged");
+    }
+    config[len] = '\0';
+    *config_json_r = config;
+    return 0;
+}
+
+int save_image_read_header(int fd, const char *path, char **config_json_r,
+                           struct manage_error *err)
+{
+    return save_image_parse_header(read_fd, &fd, path, config_json_r, err);
+}
+
+/* By read and write, where the kernel cannot do it for us. */
+static int copy_by_hand(int from, int to, const char *path, uint64_t *bytes,
+                        struct manage_error *err)
+{
+    char *data = malloc(COPY_BYTES);
+    ssize_t r;
+    int rc = 0;
+
+    if (!data) return manage_fail_nomem(err);
+    for (;;) {
+        r = read(from, data, COPY_BYTES);
+        if (r < 0 && errno == EINTR) continue;
+        if (r < 0)
+            rc = manage_fail(err, MANAGE_FAILED, "cannot read %s: %s", path,
+                             strerror(errno));
+        if (r <= 0) break;
+        rc = save_image_write(to, data, r, err);
+        if (rc) break;
+        *bytes += r;
+    }
+    free(data);
+    return rc;
+}
+
+int save_image_copy_rest(int from, int to, const char *path,
+                         uint64_t *bytes_r, struct manage_error *err)
+{
+    uint64_t bytes = 0;
+    ssize_t r;
+    int rc;
+
+    do {
+        r = copy_file_range(from, NULL, to, NULL, 1u << 30, 0);
+        if (r > 0) bytes += r;
+    } while (r > 0 || (r < 0 && errno == EINTR));
+    /* Another file system, a pipe ... or at its end: then it ends at once. */
+    rc = copy_by_hand(from, to, path, &bytes, err);
+    if (!rc && bytes_r) *bytes_r = bytes;
     return rc;
 }

@@ -8,6 +8,7 @@ include tests/unit/watch.mk
 include tests/qmp/local.mk
 include tests/chain/local.mk
 include tests/interop/local.mk
+include tests/manage/local.mk
 include tests/system/local.mk
 include tests/bench/local.mk
 include tests/valgrind.mk

@@ -15,7 +15,7 @@ _PACKAGES = """
     busybox-static bash kmod iproute2 util-linux e2fsprogs procps psmisc
     strace zstd python3
     gcc libc6-dev make autoconf automake libtool pkg-config perl
-    libxen-dev libyajl-dev libcmocka-dev
+    libxen-dev libyajl-dev libarchive-dev libssl-dev libcmocka-dev
 """
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One snapshot becomes a stream. What it holds does not change as long as the
+ * chain is locked, so that the guest may run on meanwhile.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "chain/_chain_types_json.h"
+#include "manage/config_json.h"
+#include "manage/internal.h"
+#include "manage/new_file.h"
+#include "manage/tar.h"
+
+struct export {
+    const struct manage_export *args;
+    struct operation op;
+    const chain_snapshot *snapshot;     /* of op.chain */
+    struct new_file file;
+    int out;                            /* where it goes */
+    char *work_dir;
+    struct tar_writer *tar;
+};
+
+static bool has_disk(const chain_disk *disk)
+{
+    return disk->treatment == CHAIN_DISK_TREATMENT_INTERNAL ||
+           disk->treatment == CHAIN_DISK_TREATMENT_EXTERNAL;
+}
+
+/* ---- what cannot work ---- */
+
+static int check_disk(struct operation *op, const chain_disk *disk)
+{
+    bool present, other;
+    int rc;
+
+    if (disk->treatment == CHAIN_DISK_TREATMENT_MANUAL)
+        return manage_fail(op->err, MANAGE_REFUSED, "disk %s: a hook made its"
+                           " snapshot, and only that knows where it is",
+                           disk->vdev);
+    if (disk->treatment == CHAIN_DISK_TREATMENT_EXTERNAL &&
+        access(disk->path, R_OK))
+        return manage_fail(op->err, MANAGE_REFUSED, "disk %s: its image %s:"
+                           " %s", disk->vdev, disk->path, strerror(errno));
+    if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL) return 0;
+    rc = disk_has_snapshot(op, disk, &present, &other);
+    if (rc || present) return rc;
+    return manage_fail(op->err, MANAGE_REFUSED, "disk %s: its image %s does"
+                       " not hold the snapshot any more", disk->vdev,
+                       disk->path);
+}
+
+static int prepare(struct export *e, struct manage *m,
+                   struct manage_error *err)
+{
+    const struct manage_export *args = e->args;
+    struct operation *op = &e->op;
+    int i, rc;
+
+    rc = operation_begin(op, m, "snapshot-export", args->domain, true,
+                         args->dry_run, err);
+    if (rc) return rc;
+    e->snapshot = operation_find(op, args->name);
+    if (!e->snapshot) return ERROR_NOTFOUND;
+    if (args->xl_image) {
+        if (e->snapshot->memory) return 0;
+        return manage_fail(err, MANAGE_REFUSED, "the snapshot '%s' is without"
+                           " memory: there is nothing that xl could restore",
+                           args->name);
+    }
+    for (i = 0; i < e->snapshot->num_disks && !rc; i++)
+        rc = check_disk(op, &e->snapshot->disks[i]);
+    return rc;
+}
+
+/* ---- where it goes ---- */
+
+static int open_output(struct export *e)
+{
+    int rc;
+
+    e->out = e->args->fd;
+    if (e->args->path) {
+        rc = new_file_open(&e->file, e->args->path, e->op.err);
+        if (rc) return rc;
+        e->out = e->file.fd;
+    }
+    e->work_dir = strdup(e->args->work_dir ? e->args->work_dir
+                         : e->args->path ? e->file.dir
+                         : chain_store_dir(e->op.store));
+    return e->work_dir ? 0 : manage_fail_nomem(e->op.err);
+}
+
+/* ---- the members ---- */
+
+static int write_manifest(struct export *e)
+{
+    xjson_writer *w;
+    char *text = NULL;
+    int rc;
+
+    if (xjson_writer_alloc(true, &w)) return manage_fail_nomem(e->op.err);
+    xjson_write_object(w);
+    xjson_write_member_uint(w, "version", TAR_VERSION);
+    xjson_write_member_string(w, "type", "xl-snapshot-export");
+    xjson_write_member_string(w, "domain", e->op.domain);
+    xjson_write_name(w, "snapshot");
+    chain_snapshot_gen_json(w, e->snapshot);
+    xjson_write_object_end(w);
+    rc = xjson_writer_finish(w, &text, NULL);
+    xjson_writer_free(w);
+    if (rc)
+        rc = manage_fail(e->op.err, MANAGE_FAILED, "cannot write the record of"
+                         " '%s' as JSON", e->args->name);
+    else
+        rc = tar_writer_text(e->tar, TAR_MANIFEST, text);
+    free(text);
+    return rc;
+}
+
+static int write_config(struct export *e)
+{
+    struct chain_error why;
+    char *text = NULL;
+    size_t len;
+    int rc;
+
+    rc = chain_store_payload_read(e->op.store, e->snapshot->serial,
+                                  CHAIN_PAYLOAD_CONFIG, &text, &len, &why);
+    if (rc) return manage_fail_chain(e->op.err, &why);
+    rc = tar_writer_text(e->tar, TAR_CONFIG, text);
+    free(text);
+    return rc;
+}
+
+static int open_memory(struct export *e, char **path_r, int *fd_r)
+{
+    struct chain_error why;
+    int rc;
+
+    rc = chain_store_payload_path(e->op.store, e->snapshot->serial,
+                                  CHAIN_PAYLOAD_MEMORY, path_r, &why);
+    if (rc) return manage_fail_chain(e->op.err, &why);
+    *fd_r = open(*path_r, O_RDONLY | O_CLOEXEC);
+    if (*fd_r >= 0) return 0;
+    return manage_fail(e->op.err, MANAGE_FAILED, "cannot read the memory image"
+                       " %s: %s", *path_r, strerror(errno));
+}
+
+static int write_memory(struct export *e)
+{
+    char *path = NULL;
+    int fd = -1, rc;
+
+    if (!e->snapshot->memory) return 0;
+    manage_reached(e->op.m, "export:memory");
+    rc = open_memory(e, &path, &fd);
+    if (!rc) rc = tar_writer_file(e->tar, TAR_MEMORY, fd, path);
+    if (fd >= 0) close(fd);
+    free(path);
+    return rc;
+}
+
+static int write_disk(struct export *e, const chain_disk *disk)
+{
+    struct operation *op = &e->op;
+    libxl_snapshot_diag diag;
+    struct new_file copy;
+    libxl_device_disk image;
+    char *name = NULL;
+    int rc;
+
+    manage_reached(op->m, "export:disk");
+    libxl_snapshot_diag_init(&diag);
+    new_file_init(&copy);
+    rc = disk_to_libxl(disk, &image, op->err);
+    if (rc) return rc;
+    rc = new_file_scratch(&copy, e->work_dir, op->err);
+    if (rc) goto out;
+    rc = libxl_disk_export(op->m->sctx, &image, disk->treatment ==
+                           CHAIN_DISK_TREATMENT_INTERNAL ? &disk->handle
+                           : NULL, copy.fd, &diag);
+    if (rc) {
+        manage_fail_library(op->err, rc, &diag);
+        goto out;
+    }
+    if (asprintf(&name, TAR_DISKS "%s.qcow2", disk->vdev) < 0) {
+        name = NULL;
+        rc = manage_fail_nomem(op->err);
+        goto out;
+    }
+    rc = tar_writer_file(e->tar, name, copy.fd, name);
+out:
+    free(name);
+    new_file_dispose(&copy);
+    libxl_device_disk_dispose(&image);
+    libxl_snapshot_diag_dispose(&diag);
+    return rc;
+}
+
+static int write_all(struct export *e)
+{
+    int i, rc;
+
+    rc = tar_writer_open(e->out, e->args->path, e->args->compress, &e->tar,
+                         e->op.err);
+    if (!rc) rc = write_manifest(e);
+    if (!rc) rc = write_config(e);
+    if (!rc) rc = write_memory(e);
+    for (i = 0; i < e->snapshot->num_disks && !rc; i++)
+        if (has_disk(&e->snapshot->disks[i]))
+            rc = write_disk(e, &e->snapshot->disks[i]);
+    if (!rc) rc = tar_writer_finish(e->tar);
+    return rc;
+}
+
+/* ---- for the system's xl ---- */
+
+/*
+ * The stored image is in xl's own format. The configuration in its head still
+ * names the images that the disks had then; they may have others now.
+ */
+static int write_xl_image(struct export *e)
+{
+    const chain_tree *tree = &e->op.chain.tree;
+    struct config_change change = { 0 };
+    struct config_disk *disks = NULL;
+    char *path = NULL, *old = NULL, *now = NULL;
+    int fd = -1, i, k, rc;
+
+    rc = open_memory(e, &path, &fd);
+    if (!rc) rc = save_image_read_header(fd, path, &old, e->op.err);
+    if (rc) goto out;
+    disks = calloc(tree->num_active + 1, sizeof(*disks));
+    if (!disks) {
+        rc = manage_fail_nomem(e->op.err);
+        goto out;
+    }
+    change.disks = disks;
+    for (i = 0; i < tree->num_active; i++)
+        for (k = 0; k < e->snapshot->num_disks; k++)
+            if (!strcmp(tree->active[i].vdev, e->snapshot->disks[k].vdev))
+                disks[change.num_disks++] = (struct config_disk){
+                    tree->active[i].vdev, tree->active[i].path,
+                    tree->active[i].format };
+    rc = config_json_change(old, path, &change, &now, e->op.err);
+    if (!rc) rc = save_image_write_header(e->out, now, e->op.err);
+    if (!rc) rc = save_image_copy_rest(fd, e->out, path, NULL, e->op.err);
+out:
+    if (fd >= 0) close(fd);
+    free(disks);
+    free(now);
+    free(old);
+    free(path);
+    return rc;
+}
+
+/* ---- all of it ---- */
+
+static int tell_plan(struct export *e, char **plan_r)
+{
+    struct plan_writer plan;
+    int i, rc;
+
+    rc = plan_begin(&plan, "snapshot-export", &e->op);
+    if (rc) return rc;
+    if (!e->args->xl_image) {
+        plan_step(&plan, "write", NULL, TAR_MANIFEST);
+        plan_step(&plan, "write", NULL, TAR_CONFIG);
+    }
+    if (e->snapshot->memory) plan_step(&plan, "write", NULL, TAR_MEMORY);
+    for (i = 0; i < e->snapshot->num_disks && !e->args->xl_image; i++)
+        if (has_disk(&e->snapshot->disks[i]))
+            plan_step(&plan, "copy", e->snapshot->disks[i].vdev,
+                      e->snapshot->disks[i].path);
+    return plan_end(&plan, plan_r, e->op.err);
+}
+
+int manage_export(struct manage *m, const struct manage_export *args,
+                  char **plan_r, struct manage_error *err)
+{
+    struct export e = { .args = args, .out = -1 };
+    int rc;
+
+    operation_init(&e.op);
+    new_file_init(&e.file);
+    rc = prepare(&e, m, err);
+    if (rc) goto out;
+    if (args->dry_run) {
+        rc = tell_plan(&e, plan_r);
+        goto out;
+    }
+    rc = open_output(&e);
+    if (rc) goto out;
+    rc = args->xl_image ? write_xl_image(&e) : write_all(&e);
+    if (!rc && args->path) rc = new_file_publish(&e.file, err);
+out:
+    tar_writer_free(e.tar);
+    free(e.work_dir);
+    new_file_dispose(&e.file);
+    operation_dispose(&e.op);
+    return rc;
+}

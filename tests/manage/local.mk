@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Operations on chains and real images, without a hypervisor. They need
+# qemu-img, and so are a part of check-interop.
+manage_host = tests/manage/host.c tests/manage/host.h
+manage_test_libs = libmanage.la libchain.la libsnapshotparts.la libtypes.la \
+	$(XEN_LIBS) $(YAJL_LIBS) $(CMOCKA_LIBS)
+
+interop_programs += \
+	tests/manage/test-adopt$(EXEEXT) \
+	tests/manage/test-port$(EXEEXT) \
+	tests/manage/test-redefine$(EXEEXT)
+EXTRA_PROGRAMS += tests/manage/test-adopt tests/manage/test-port \
+	tests/manage/test-redefine
+manage_test_ldflags = $(AM_LDFLAGS) -Wl,--wrap=image_users_wait
+tests_manage_test_port_LDFLAGS = $(manage_test_ldflags)
+tests_manage_test_redefine_LDFLAGS = $(manage_test_ldflags)
+tests_manage_test_port_SOURCES = tests/manage/test-port.c $(manage_host)
+tests_manage_test_port_LDADD = $(manage_test_libs) $(ARCHIVE_LIBS)
+tests_manage_test_redefine_SOURCES = tests/manage/test-redefine.c $(manage_host)
+tests_manage_test_redefine_LDADD = $(manage_test_libs)
+tests_manage_test_adopt_LDFLAGS = $(manage_test_ldflags)
+tests_manage_test_adopt_SOURCES = tests/manage/test-adopt.c $(manage_host)
+tests_manage_test_adopt_LDADD = $(manage_test_libs)

@@ -43,7 +43,7 @@ static int open_libxl(struct xl_app *app, enum app_access access,
     app->ctx = NULL;
     /* A chain can be read where there is no hypervisor. Changing one while
      * not seeing who runs could destroy the disks of a running guest. */
-    if (access == APP_CHANGE)
+    if (access != APP_READ)
         return fail(err, rc, "cannot talk to Xen: this must run as root in "
                     "dom0, with Xen's services up");
     log_forget(app->log);

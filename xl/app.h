@@ -61,6 +61,7 @@ struct xl_app {
 
 enum app_access {
     APP_READ,       /* goes on without a hypervisor: nothing then runs */
+    APP_ATTEND,     /* must see which domains run; ends when it is told to */
     APP_CHANGE,     /* must see which domains run; holds signals back */
 };
 

@@ -91,6 +91,47 @@ const struct cmd_spec cmd_table[] = {
       "[options] <Domain>",
       JSON_OPTION HELP_OPTION
     },
+    { "snapshot-redefine",
+      &main_snapshot_redefine, true, true,
+      "Put back the record of snapshots that got lost",
+      "[options] <Domain> <File>",
+      "--update                Change description and parent of snapshots that\n"
+      "                        are there.\n"
+      "--current               Make it the current snapshot.\n"
+      "--disk-only             Put it back without its memory.\n"
+      "--memory FILE           Its memory image.\n"
+      DRY_RUN_OPTION JSON_OPTION HELP_OPTION
+    },
+    { "snapshot-adopt",
+      &main_snapshot_adopt, true, true,
+      "Take over snapshots that qemu-img made in a domain's disks",
+      "[options] <Domain> [<Name>...]",
+      "--all                   All that can be taken over.\n"
+      "--parent NAME           What the oldest of them descends from.\n"
+      "--current               Make the newest of them the current snapshot.\n"
+      "--config FILE           The configuration of a domain that is off and\n"
+      "                        has no snapshot yet.\n"
+      DRY_RUN_OPTION JSON_OPTION HELP_OPTION
+    },
+    { "snapshot-export",
+      &main_snapshot_export, true, true,
+      "Write a snapshot with all that belongs to it to one file",
+      "[options] <Domain> <Name> <File>",
+      "--xl                    Its memory alone, for the system's xl restore.\n"
+      "--compress METHOD       none, gzip, xz or zstd; the default is what the\n"
+      "                        file's name ends in.\n"
+      "--work-dir DIR          Where a copy of one disk at a time may be.\n"
+      DRY_RUN_OPTION JSON_OPTION HELP_OPTION
+    },
+    { "snapshot-import",
+      &main_snapshot_import, true, true,
+      "Make a new domain's first snapshot from an exported one",
+      "[options] <File>",
+      "--name DOMAIN           What the domain is to be called.\n"
+      "--snapshot-name NAME    What the snapshot is to be called.\n"
+      "--dir DIR               Where the images of its disks go.\n"
+      DRY_RUN_OPTION JSON_OPTION HELP_OPTION
+    },
     { "snapshot-recover",
       &main_snapshot_recover, true, true,
       "Finish or undo what an interrupted snapshot command left",

@@ -7,15 +7,19 @@ libxlapp_la_SOURCES = \
 	xl/app.c xl/app.h \
 	xl/application.c xl/application.h \
 	xl/cmd_block.c \
+	xl/cmd_adopt.c \
 	xl/cmd_create.c \
 	xl/cmd_current.c \
 	xl/cmd_delete.c \
 	xl/cmd_dump.c \
 	xl/cmd_domain_create.c \
 	xl/cmd_domain_rename.c \
+	xl/cmd_export.c \
+	xl/cmd_import.c \
 	xl/cmd_info.c \
 	xl/cmd_list.c \
 	xl/cmd_recover.c \
+	xl/cmd_redefine.c \
 	xl/cmd_rename.c \
 	xl/cmd_revert.c \
 	xl/cmdtable.c xl/cmdtable.h \
@@ -26,6 +30,7 @@ libxlapp_la_SOURCES = \
 	xl/guard.c xl/guard.h \
 	xl/help.c xl/help.h \
 	xl/image_guard.c xl/image_guard.h \
+	xl/input.c xl/input.h \
 	xl/log.c xl/log.h \
 	xl/options.c xl/options.h \
 	xl/output.c xl/output.h \

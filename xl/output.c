@@ -256,6 +256,62 @@ void output_renamed(const struct xl_app *app, const char *domain,
     print_escaped(" is now called '", new_name, "'.\n");
 }
 
+void output_redefined(const struct xl_app *app, const char *domain,
+                      const char *done,
+                      const struct manage_redefined *redefined)
+{
+    const char *separator = ": ";
+    int i;
+
+    end_progress(app);
+    if (app->json) {
+        output_json_redefined(domain, redefined);
+        return;
+    }
+    printf("%d snapshot%s", redefined->num, redefined->num == 1 ? "" : "s");
+    print_escaped(" of domain '", domain, "'");
+    printf(" %s", done);
+    for (i = 0; i < redefined->num; i++) {
+        print_escaped(separator, redefined->names[i], "");
+        separator = ", ";
+    }
+    printf(".\n");
+    if (redefined->kept == 1)
+        printf("1 was there already, and stays as it is.\n");
+    else if (redefined->kept)
+        printf("%d were there already, and stay as they are.\n",
+               redefined->kept);
+}
+
+void output_exported(const struct xl_app *app,
+                     const struct manage_export *args)
+{
+    end_progress(app);
+    if (app->json) {
+        output_json_exported(args);
+        return;
+    }
+    if (args->xl_image) printf("Memory of ");
+    print_escaped(args->xl_image ? "snapshot '" : "Snapshot '", args->name,
+                  "'");
+    print_escaped(" of domain '", args->domain, "'");
+    print_escaped(" written to ", args->path, ".\n");
+}
+
+void output_imported(const struct xl_app *app, const char *domain,
+                     const chain_snapshot *snapshot)
+{
+    end_progress(app);
+    if (app->json) {
+        output_json_created(domain, snapshot);
+        return;
+    }
+    print_snapshot_of(snapshot->name, domain);
+    printf(" imported: ");
+    print_contents(snapshot);
+    printf(".\n");
+}
+
 void output_current(const struct xl_app *app, const struct manage_view *view,
                     const chain_snapshot *current)
 {

@@ -59,6 +59,14 @@ void output_deleted(const struct xl_app *app, const struct manage_delete *args,
                     int deleted);
 void output_renamed(const struct xl_app *app, const char *domain,
                     const char *name, const char *new_name);
+/* done: "put back", "adopted" ... */
+void output_redefined(const struct xl_app *app, const char *domain,
+                      const char *done,
+                      const struct manage_redefined *redefined);
+void output_exported(const struct xl_app *app,
+                     const struct manage_export *args);
+void output_imported(const struct xl_app *app, const char *domain,
+                     const chain_snapshot *snapshot);
 void output_current(const struct xl_app *app, const struct manage_view *view,
                     const chain_snapshot *current);
 /* 0, or a libxl error with err filled in. */
@@ -99,6 +107,9 @@ void output_json_reverted(const char *domain, const char *name,
 void output_json_deleted(const struct manage_delete *args, int deleted);
 void output_json_renamed(const char *domain, const char *name,
                          const char *new_name);
+void output_json_redefined(const char *domain,
+                           const struct manage_redefined *redefined);
+void output_json_exported(const struct manage_export *args);
 void output_json_current(const struct manage_view *view,
                          const chain_snapshot *current);
 int output_json_info(const struct manage_view *view,

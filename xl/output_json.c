@@ -76,6 +76,37 @@ void output_json_renamed(const char *domain, const char *name,
     write_end_anyhow(w);
 }
 
+void output_json_redefined(const char *domain,
+                           const struct manage_redefined *redefined)
+{
+    xjson_writer *w = write_begin();
+    int i;
+
+    if (w) {
+        write_text(w, "domain", domain);
+        xjson_write_name(w, "snapshots");
+        xjson_write_array(w);
+        for (i = 0; i < redefined->num; i++)
+            xjson_write_string(w, redefined->names[i]);
+        xjson_write_array_end(w);
+        xjson_write_member_int(w, "kept", redefined->kept);
+    }
+    write_end_anyhow(w);
+}
+
+void output_json_exported(const struct manage_export *args)
+{
+    xjson_writer *w = write_begin();
+
+    if (w) {
+        write_text(w, "domain", args->domain);
+        write_text(w, "snapshot", args->name);
+        write_text(w, "file", args->path);
+        xjson_write_member_bool(w, "xl", args->xl_image);
+    }
+    write_end_anyhow(w);
+}
+
 void output_json_current(const struct manage_view *view,
                          const chain_snapshot *current)
 {

@@ -35,9 +35,10 @@ config-update" c
 offers "all commands" "$("$xl" help | sed 1,4d | awk '/^ [^ ]/ {print $1}')" ""
 offers "ours" "snapshot-revert
 snapshot-rename
+snapshot-redefine
 snapshot-recover" snapshot-re
 offers "after globals" "snapshot-list" -v -N snapshot-l
-offers "help of" "snapshot-info" help snapshot-i
+offers "help of" "snapshot-info" help snapshot-inf
 offers "options" "--description
 --disk-only
 --dry-run" snapshot-create --d
@@ -71,6 +72,17 @@ files/web2.cfg" snapshot-create --config = files/w
 offers "a file" "files/web1.cfg
 files/web2.cfg" snapshot-create --config files/w
 offers "what create does not know of itself" "--active" create --a
+offers "a record's file" "files/web1.cfg
+files/web2.cfg" snapshot-redefine web1 files/w
+offers "a file to export to" "files/web1.cfg
+files/web2.cfg" snapshot-export --compress zstd web1 before files/w
+offers "a file to import" "files/web1.cfg
+files/web2.cfg" snapshot-import --name x files/w
+offers "a directory" "files" snapshot-import --dir f
+offers "a memory image" "files/web1.cfg
+files/web2.cfg" snapshot-redefine --memory = files/w
+offers "a way to compress" "zstd" snapshot-export --compress z
+offers "a domain to adopt for" "db1" snapshot-adopt d
 offers "a new name" "" snapshot-rename web1 before b
 offers "a new snapshot's name" "" snapshot-create web1 b
 offers "a snapshot to dump" "before" snapshot-dump web1 be

@@ -396,6 +396,130 @@ int manage_rename(struct manage *m, const char *domain, const char *name,
     return 0;
 }
 
+/* ---- what comes from elsewhere and goes there ---- */
+
+void manage_redefined_init(struct manage_redefined *redefined)
+{
+    memset(redefined, 0, sizeof(*redefined));
+}
+
+void manage_redefined_dispose(struct manage_redefined *redefined)
+{
+    int i;
+
+    for (i = 0; i < redefined->num; i++) free(redefined->names[i]);
+    free(redefined->names);
+    manage_redefined_init(redefined);
+}
+
+static void two_names(struct manage_redefined *redefined_r)
+{
+    redefined_r->names = calloc(2, sizeof(*redefined_r->names));
+    redefined_r->names[0] = strdup("a");
+    redefined_r->names[1] = strdup("b");
+    redefined_r->num = 2;
+}
+
+/* A failure comes after two of them. */
+int manage_redefine(struct manage *m, const struct manage_redefine *args,
+                    struct manage_redefined *redefined_r, char **plan_r,
+                    struct manage_error *err)
+{
+    int rc;
+
+    (void)m;
+    note("redefine [%s] [%.*s] [%s]%s%s%s%s", args->domain, (int)args->len,
+         args->text, args->memory ? args->memory : "",
+         args->update ? " update" : "", args->current ? " current" : "",
+         args->without_memory ? " disk-only" : "",
+         args->dry_run ? " dry-run" : "");
+    rc = scripted_failure(args->domain, err);
+    if (args->dry_run)
+        make_plan("snapshot-redefine", args->domain, plan_r);
+    else
+        two_names(redefined_r);
+    redefined_r->kept = 1;
+    return rc;
+}
+
+int manage_adopt(struct manage *m, const struct manage_adopt *args,
+                 struct manage_redefined *adopted_r, char **plan_r,
+                 struct manage_error *err)
+{
+    int i, rc;
+
+    (void)m;
+    note("adopt [%s] [%s]%s%s", args->domain, args->parent ? args->parent : "",
+         args->current ? " current" : "", args->dry_run ? " dry-run" : "");
+    for (i = 0; i < args->num_names; i++) note("name [%s]", args->names[i]);
+    rc = scripted_failure(args->domain, err);
+    if (rc) return rc;
+    if (args->dry_run)
+        make_plan("snapshot-adopt", args->domain, plan_r);
+    else
+        two_names(adopted_r);
+    return 0;
+}
+
+int manage_export(struct manage *m, const struct manage_export *args,
+                  char **plan_r, struct manage_error *err)
+{
+    int rc;
+
+    (void)m;
+    note("export [%s] [%s] [%s] [%s] [%s]%s%s", args->domain, args->name,
+         args->path ? args->path : "", args->compress ? args->compress : "",
+         args->work_dir ? args->work_dir : "", args->xl_image ? " xl" : "",
+         args->dry_run ? " dry-run" : "");
+    rc = scripted_failure(args->domain, err);
+    if (rc) return rc;
+    if (args->dry_run)
+        make_plan("snapshot-export", args->domain, plan_r);
+    else if (!args->path && write(args->fd, "stream", 6) != 6)
+        abort();
+    return 0;
+}
+
+void manage_imported_init(struct manage_imported *imported)
+{
+    imported->domain = NULL;
+    chain_snapshot_init(&imported->snapshot);
+}
+
+void manage_imported_dispose(struct manage_imported *imported)
+{
+    free(imported->domain);
+    chain_snapshot_dispose(&imported->snapshot);
+    manage_imported_init(imported);
+}
+
+int manage_import(struct manage *m, const struct manage_import *args,
+                  struct manage_imported *imported_r, char **plan_r,
+                  struct manage_error *err)
+{
+    char text[16] = "", *created;
+    int rc;
+
+    (void)m;
+    if (read(args->fd, text, sizeof(text) - 1) < 0) abort();
+    note("import [%s] [%s] [%s] [%s]%s", text, args->domain ? args->domain
+         : "", args->name ? args->name : "", args->dir ? args->dir : "",
+         args->dry_run ? " dry-run" : "");
+    rc = scripted_failure("import", err);
+    if (rc) return rc;
+    if (args->dry_run) {
+        make_plan("snapshot-import", "h", plan_r);
+        return 0;
+    }
+    created = read_file("created", "");
+    if (!created) abort();
+    chain_snapshot_dispose(&imported_r->snapshot);
+    if (chain_snapshot_from_json(NULL, &imported_r->snapshot, created)) abort();
+    imported_r->domain = strdup("h");
+    free(created);
+    return 0;
+}
+
 int manage_recover(struct manage *m, const char *domain, char **report_r,
                    struct manage_error *err)
 {

@@ -4,7 +4,8 @@
 . "${srcdir:?}/tests/cli/lib.sh" || exit 99
 
 commands="snapshot-create snapshot-list snapshot-info snapshot-dump snapshot-revert
-snapshot-delete snapshot-rename snapshot-current snapshot-recover"
+snapshot-delete snapshot-rename snapshot-current snapshot-redefine
+snapshot-adopt snapshot-export snapshot-import snapshot-recover"
 flat=${commands//$'\n'/ }
 
 "$srcdir/tests/cli/system-xl" help > "$XL_TEST_DIR/system"

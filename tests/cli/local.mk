@@ -52,6 +52,7 @@ cli_scripts = \
 	tests/cli/no-xen.sh \
 	tests/cli/options.sh \
 	tests/cli/pass-through.sh \
+	tests/cli/port.sh \
 	tests/cli/progress.sh \
 	tests/cli/recover.sh \
 	tests/cli/signals.sh \

@@ -38,7 +38,21 @@ wrong "$extra" snapshot-rename web1 A B C
 wrong "$missing" snapshot-current
 wrong "$extra" snapshot-current web1 A
 wrong "$extra" snapshot-recover web1 A
-for command in create list info dump revert delete rename current recover; do
+wrong "$missing" snapshot-redefine web1
+wrong "$extra" snapshot-redefine web1 A B
+wrong "--memory and --disk-only exclude each other" snapshot-redefine \
+    --memory M --disk-only web1 -
+wrong "$missing" snapshot-adopt
+wrong "either names or --all must be given" snapshot-adopt web1
+wrong "either names or --all must be given" snapshot-adopt --all web1 A
+wrong "$missing" snapshot-export web1 A
+wrong "$extra" snapshot-export web1 A F G
+wrong "--xl and --compress exclude each other*" snapshot-export --xl \
+    --compress zstd web1 A F
+wrong "$missing" snapshot-import
+wrong "$extra" snapshot-import F G
+for command in create list info dump revert delete rename current redefine \
+    adopt export import recover; do
     wrong "unknown or ambiguous option '--bogus'" snapshot-$command web1 --bogus
     wrong "unknown option '-x'" snapshot-$command -x web1
     wrong "unknown option '-x'" snapshot-$command web1 -xN

@@ -61,6 +61,7 @@ static void adopt_dispose(struct adopt *a)
 
 static int read_domain(struct adopt *a)
 {
+    const struct manage_create plain = { NULL };
     chain_snapshot *t = &a->template;
     struct operation *op = &a->op;
     char uuid[37];
@@ -75,7 +76,7 @@ static int read_domain(struct adopt *a)
     t->domain_uuid = strdup(uuid);
     if (!t->domain_uuid) return manage_fail_nomem(op->err);
     t->state = CHAIN_DOMAIN_STATE_OFF;
-    rc = disks_of_configuration(&a->config, t, op->err);
+    rc = disks_of_configuration(&a->config, &plain, t, op->err);
     for (i = 0; i < t->num_disks && !rc; i++)
         if (t->disks[i].treatment == CHAIN_DISK_TREATMENT_INTERNAL &&
             t->disks[i].format != LIBXL_DISK_FORMAT_QCOW2)

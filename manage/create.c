@@ -9,8 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "chain/images.h"
 #include "chain/name.h"
+#include "manage/disk_choice.h"
 #include "manage/internal.h"
+#include "manage/save_image.h"
 #include "manage/space.h"
 
 struct create {
@@ -20,11 +23,7 @@ struct create {
     char *config_json;
     chain_snapshot snapshot;    /* the one being made */
 
-    /* the disks that get a snapshot, as the library takes them */
-    libxl_device_disk *disks;
-    libxl_snapshot_handle *handles;
-    int *index;                 /* into snapshot.disks */
-    int num_disks;
+    struct disk_choice disks;   /* those that get a snapshot */
 
     libxl_domain_snapshot_args what;
     libxl_snapshot_plan plan;
@@ -39,6 +38,7 @@ static void create_init(struct create *c, const struct manage_create *args)
     operation_init(&c->op);
     libxl_domain_config_init(&c->config);
     chain_snapshot_init(&c->snapshot);
+    disk_choice_init(&c->disks);
     libxl_domain_snapshot_args_init(&c->what);
     libxl_snapshot_plan_init(&c->plan);
     libxl_domain_snapshot_result_init(&c->result);
@@ -47,16 +47,8 @@ static void create_init(struct create *c, const struct manage_create *args)
 
 static void create_dispose(struct create *c)
 {
-    int i;
-
     if (c->memory_fd >= 0) close(c->memory_fd);
-    for (i = 0; i < c->num_disks; i++) {
-        libxl_device_disk_dispose(&c->disks[i]);
-        libxl_snapshot_handle_dispose(&c->handles[i]);
-    }
-    free(c->disks);
-    free(c->handles);
-    free(c->index);
+    disk_choice_dispose(&c->disks);
     libxl_domain_snapshot_result_dispose(&c->result);
     libxl_snapshot_plan_dispose(&c->plan);
     libxl_domain_snapshot_args_dispose(&c->what);
@@ -110,7 +102,9 @@ static int read_configuration(struct create *c)
              LIBXL_UUID_BYTES(c->config.c_info.uuid));
     c->snapshot.domain_uuid = strdup(uuid);
     if (!c->snapshot.domain_uuid) return manage_fail_nomem(op->err);
-    return disks_of_configuration(&c->config, &c->snapshot, op->err);
+    rc = domain_check_images(op, &c->config);
+    if (rc) return rc;
+    return disks_of_configuration(&c->config, c->args, &c->snapshot, op->err);
 }
 
 static void note_state(struct create *c)
@@ -122,118 +116,6 @@ static void note_state(struct create *c)
         : CHAIN_DOMAIN_STATE_RUNNING;
     c->snapshot.memory = op->running && !c->args->disk_only;
     c->what.memory = c->snapshot.memory;
-}
-
-/*
- * The present descends from the current snapshot, unless all of its disks
- * have been replaced since: then this is another machine of the same name,
- * and a tree of its own begins.
- */
-static bool descends(const chain_snapshot *parent, const chain_snapshot *now)
-{
-    bool had_disks = false;
-    int i, j;
-
-    for (i = 0; i < parent->num_disks; i++) {
-        if (parent->disks[i].treatment != CHAIN_DISK_TREATMENT_INTERNAL)
-            continue;
-        had_disks = true;
-        for (j = 0; j < now->num_disks; j++)
-            if (now->disks[j].path &&
-                !strcmp(parent->disks[i].path, now->disks[j].path))
-                return true;
-    }
-    return !had_disks;
-}
-
-/* The images must still hold what the chain says that they descend from. */
-static int check_parent(struct create *c, const chain_snapshot *parent)
-{
-    struct operation *op = &c->op;
-    bool present, other;
-    int i, j, rc;
-
-    for (i = 0; i < parent->num_disks; i++) {
-        const chain_disk *disk = &parent->disks[i];
-
-        if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL) continue;
-        for (j = 0; j < c->snapshot.num_disks; j++)
-            if (c->snapshot.disks[j].path &&
-                !strcmp(c->snapshot.disks[j].path, disk->path))
-                break;
-        if (j == c->snapshot.num_disks) continue;
-        rc = disk_has_snapshot(op, disk, &present, &other);
-        if (rc) return rc;
-        if (!present)
-            return manage_fail(op->err, MANAGE_REFUSED, "disk %s: its image %s"
-                " %s the snapshot '%s' that it should descend from; was it"
-                " replaced? If so, 'xl snapshot-delete %s %s' first",
-                disk->vdev, disk->path, other ? "holds another snapshot in the"
-                " place of" : "does not hold", parent->name, op->domain,
-                parent->name);
-    }
-    return 0;
-}
-
-static int place(struct create *c)
-{
-    struct operation *op = &c->op;
-    const chain_snapshot *parent;
-    struct chain_error why;
-    int rc;
-
-    rc = chain_model_place(&op->chain, &c->snapshot, &why);
-    if (rc) return manage_fail_chain(op->err, &why);
-    parent = chain_model_by_serial(&op->chain, c->snapshot.parent);
-    if (!parent) return 0;
-    if (!descends(parent, &c->snapshot)) {
-        c->snapshot.parent = 0;
-        return 0;
-    }
-    return check_parent(c, parent);
-}
-
-static int choose_disks(struct create *c)
-{
-    int i, n = c->snapshot.num_disks;
-
-    c->disks = calloc(n + 1, sizeof(*c->disks));
-    c->handles = calloc(n + 1, sizeof(*c->handles));
-    c->index = calloc(n + 1, sizeof(*c->index));
-    if (!c->disks || !c->handles || !c->index)
-        return manage_fail_nomem(c->op.err);
-    for (i = 0; i < n; i++) {
-        if (c->snapshot.disks[i].treatment != CHAIN_DISK_TREATMENT_INTERNAL)
-            continue;
-        libxl_device_disk_init(&c->disks[c->num_disks]);
-        libxl_snapshot_handle_init(&c->handles[c->num_disks]);
-        libxl_device_disk_copy(c->op.m->ctx, &c->disks[c->num_disks],
-                               &c->config.disks[i]);
-        c->index[c->num_disks++] = i;
-    }
-    return 0;
-}
-
-static int set_handles(struct create *c, const char *name)
-{
-    libxl_snapshot_handle *handle;
-    int i;
-
-    for (i = 0; i < c->num_disks; i++) {
-        handle = &c->handles[i];
-        libxl_snapshot_handle_dispose(handle);
-        libxl_snapshot_handle_init(handle);
-        /* The library says what is wrong with any other format. */
-        libxl_snapshot_handle_init_format(handle, LIBXL_DISK_FORMAT_QCOW2);
-        handle->u.qcow2.name = strdup(name);
-        if (!handle->u.qcow2.name) return manage_fail_nomem(c->op.err);
-        if (c->disks[i].format != LIBXL_DISK_FORMAT_QCOW2) {
-            libxl_snapshot_handle_dispose(handle);
-            libxl_snapshot_handle_init(handle);
-            handle->format = c->disks[i].format;
-        }
-    }
-    return 0;
 }
 
 /*
@@ -261,32 +143,17 @@ static int plan(struct create *c)
             manage_fail_chain(op->err, &why);
             goto out;
         }
-        rc = set_handles(c, tried[i]);
+        rc = disk_choice_set_handles(&c->disks, op, tried[i]);
         if (rc) goto out;
-        rc = libxl_domain_snapshot_plan(op->m->sctx, op->domid, c->disks,
-                                        c->handles, c->num_disks, &c->what,
-                                        &c->plan, &diag);
+        rc = libxl_domain_snapshot_plan(op->m->sctx, op->domid, c->disks.disks,
+                                        c->disks.handles, c->disks.num,
+                                        &c->what, &c->plan, &diag);
     }
     if (rc) manage_fail_library(op->err, rc, &diag);
 out:
     for (i = 0; i < MOST_TRIES; i++) free(tried[i]);
     libxl_snapshot_diag_dispose(&diag);
     return rc;
-}
-
-static int record_handles(struct create *c)
-{
-    int i;
-
-    for (i = 0; i < c->num_disks; i++) {
-        chain_disk *disk = &c->snapshot.disks[c->index[i]];
-
-        libxl_snapshot_handle_dispose(&disk->handle);
-        libxl_snapshot_handle_init(&disk->handle);
-        if (libxl_snapshot_handle_copy(NULL, &disk->handle, &c->handles[i]))
-            return manage_fail_nomem(c->op.err);
-    }
-    return 0;
 }
 
 static int prepare(struct create *c, struct manage *m,
@@ -304,13 +171,13 @@ static int prepare(struct create *c, struct manage *m,
     if (rc) return rc;
     rc = read_configuration(c);
     if (rc) return rc;
-    rc = place(c);
+    rc = parent_place(op, &c->snapshot);
     if (rc) return rc;
-    rc = choose_disks(c);
+    rc = disk_choice_make(&c->disks, op, &c->config, c->args, &c->snapshot);
     if (rc) return rc;
     rc = plan(c);
     if (rc) return rc;
-    rc = record_handles(c);
+    rc = disk_choice_record_handles(&c->disks, op, &c->snapshot);
     if (rc) return rc;
     memory = c->snapshot.memory ? op->info.current_memkb * 1024 : 0;
     return c->args->dry_run ? 0 : space_check(op, &c->snapshot, memory);
@@ -330,7 +197,8 @@ static int tell_plan(struct create *c, char **plan_r)
     for (i = 0; i < c->snapshot.num_disks; i++) {
         const chain_disk *disk = &c->snapshot.disks[i];
 
-        if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL)
+        if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL &&
+            disk->treatment != CHAIN_DISK_TREATMENT_EXTERNAL)
             plan_step(&writer,
                       chain_disk_treatment_to_string(disk->treatment),
                       disk->vdev, disk->path);
@@ -423,10 +291,10 @@ static int take(struct create *c)
     int rc;
 
     libxl_snapshot_diag_init(&diag);
-    rc = libxl_domain_snapshot_create(op->m->sctx, op->domid, c->disks,
-                                      c->handles, c->num_disks, &c->what,
-                                      c->memory_fd, &callbacks, &c->result,
-                                      &diag);
+    rc = libxl_domain_snapshot_create(op->m->sctx, op->domid, c->disks.disks,
+                                      c->disks.handles, c->disks.num,
+                                      &c->what, c->memory_fd, &callbacks,
+                                      &c->result, &diag);
     if (rc) manage_fail_library(op->err, rc, &diag);
     libxl_snapshot_diag_dispose(&diag);
     return rc;
@@ -434,20 +302,30 @@ static int take(struct create *c)
 
 static int record_result(struct create *c)
 {
-    int i;
-
     c->snapshot.created = time(NULL);
     c->snapshot.memory_bytes = c->result.memory_bytes;
     c->snapshot.live = c->result.live;
     c->snapshot.pause_us = c->result.pause_us;
-    for (i = 0; i < c->num_disks; i++) {
-        chain_disk *disk = &c->snapshot.disks[c->index[i]];
-        const libxl_disk_snapshot *made = &c->result.disks[i];
+    return disk_choice_record_result(&c->disks, &c->op, &c->result,
+                                     &c->snapshot);
+}
 
-        disk->id = strdup(made->id);
-        if (!disk->id) return manage_fail_nomem(c->op.err);
-        disk->date_sec = made->date_sec;
-        disk->date_nsec = made->date_nsec;
+/* A disk that got another image by other means is no longer ours. */
+static int forget_replaced(struct create *c)
+{
+    struct operation *op = &c->op;
+    const chain_active_disk *active;
+    struct chain_error why;
+    int i, rc;
+
+    for (i = 0; i < c->snapshot.num_disks; i++) {
+        const chain_disk *disk = &c->snapshot.disks[i];
+
+        active = chain_images_active(&op->chain, disk->vdev);
+        if (!active || (disk->path && !strcmp(active->path, disk->path)))
+            continue;
+        rc = chain_images_clear_active(&op->chain, disk->vdev, &why);
+        if (rc) return manage_fail_chain(op->err, &why);
     }
     return 0;
 }
@@ -459,6 +337,9 @@ static int publish(struct create *c)
     int rc;
 
     manage_reached(op->m, "create:seal");
+    rc = forget_replaced(c);
+    if (!rc) rc = images_adopt(op);
+    if (rc) return rc;
     rc = chain_store_payload_seal(op->store, c->snapshot.serial, &why);
     if (!rc) rc = chain_model_add(&op->chain, &c->snapshot, &why);
     if (!rc)

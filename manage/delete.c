@@ -2,14 +2,17 @@
 /*
  * First the chain forgets the snapshots, then the images and the payloads
  * give up what nobody names any more. So the chain never names a snapshot
- * that is half gone, and what a crash leaves over is only space.
+ * that is half gone, and what a crash leaves over is only space. Last, images
+ * behind external snapshots are merged: see settle.c.
  */
 #include "config.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain/images.h"
 #include "manage/internal.h"
+#include "manage/note.h"
 
 struct targets {
     uint64_t *serials;          /* children before their parents */
@@ -43,6 +46,10 @@ static int choose(struct operation *op, const struct manage_delete *args,
     if (!targets->num)
         rc = manage_fail(op->err, MANAGE_REFUSED, "the snapshot '%s' has no"
                          " children to delete", named->name);
+    else if (args->leaf_only && num > 1)
+        rc = manage_fail(op->err, MANAGE_REFUSED, "'%s' and %zu other snapshots"
+                         " would go; --discard-force discards all of them,"
+                         " --merge keeps the others", named->name, num - 1);
 out:
     free(entries);
     return rc;
@@ -69,6 +76,11 @@ static int check_disks(struct operation *op, const struct targets *targets)
             if (rc) return rc;
             if (!present) continue;
             if (disk_domid(op, disk) != LIBXL_SNAPSHOT_NO_DOMAIN) continue;
+            if (op->running && chain_images_in_use(&op->chain, disk->path))
+                return manage_fail(op->err, MANAGE_BUSY, "disk %s: '%s' is"
+                    " inside %s, which lies below the image that the running"
+                    " guest uses, and can be changed only while the guest is"
+                    " off", disk->vdev, s->name, disk->path);
             rc = disk_to_libxl(disk, &image, op->err);
             if (rc) return rc;
             libxl_snapshot_diag_init(&diag);
@@ -84,8 +96,26 @@ static int check_disks(struct operation *op, const struct targets *targets)
     return 0;
 }
 
-static int tell_plan(struct operation *op, const struct targets *targets,
-                     char **plan_r)
+static void plan_images(struct operation *op, const struct targets *targets,
+                        struct plan_writer *plan)
+{
+    struct chain_image_step step;
+    const char *action;
+
+    if (chain_model_remove(&op->chain, targets->serials, targets->num, NULL))
+        return;
+    while (chain_images_next(&op->chain, NULL, NULL, NULL, &step)) {
+        action = step.type == CHAIN_IMAGE_REMOVE ? "remove_image"
+            : step.type == CHAIN_IMAGE_COMMIT ? "merge_image_down"
+                                               : "merge_image_up";
+        plan_step(plan, action, NULL, step.type == CHAIN_IMAGE_COMMIT
+                  ? step.overlay->path : step.image->path);
+        if (chain_images_done(&op->chain, &step, NULL)) return;
+    }
+}
+
+static int tell_plan(struct operation *op, const struct manage_delete *args,
+                     const struct targets *targets, char **plan_r)
 {
     struct plan_writer plan;
     size_t i;
@@ -99,7 +129,7 @@ static int tell_plan(struct operation *op, const struct targets *targets,
         const chain_snapshot *s =
             chain_model_by_serial(&op->chain, targets->serials[i]);
 
-        for (k = 0; k < s->num_disks; k++)
+        for (k = 0; k < s->num_disks && !args->metadata; k++)
             if (s->disks[k].treatment == CHAIN_DISK_TREATMENT_INTERNAL)
                 plan_step(&plan, disk_domid(op, &s->disks[k]) ==
                           LIBXL_SNAPSHOT_NO_DOMAIN ? "image_snapshot_delete"
@@ -107,11 +137,27 @@ static int tell_plan(struct operation *op, const struct targets *targets,
                           s->disks[k].path);
         plan_step(&plan, "remove_payload", NULL, s->name);
     }
+    if (!args->metadata) plan_images(op, targets, &plan);
     plan_step(&plan, "clear_journal", NULL, NULL);
     return plan_end(&plan, plan_r, op->err);
 }
 
-static int write_intent(struct operation *op, const struct targets *targets)
+/* The journal of one that leaves the disks alone names no disks, and stays at
+ * its first step. */
+static void drop_disks(struct operation *op)
+{
+    chain_snapshot *s;
+    int i, k;
+
+    for (i = 0; i < op->journal.num_snapshots; i++) {
+        s = &op->journal.snapshots[i];
+        for (k = 0; k < s->num_disks; k++) chain_disk_dispose(&s->disks[k]);
+        s->num_disks = 0;
+    }
+}
+
+static int write_intent(struct operation *op, const struct manage_delete *args,
+                        const struct targets *targets)
 {
     chain_journal *journal = &op->journal;
     const chain_snapshot *s;
@@ -129,7 +175,32 @@ static int write_intent(struct operation *op, const struct targets *targets)
         if (chain_snapshot_copy(NULL, &journal->snapshots[i], s))
             return manage_fail_nomem(op->err);
     }
-    return operation_journal(op, CHAIN_STEP_REMOVING);
+    if (!args->metadata) return operation_journal(op, CHAIN_STEP_REMOVING);
+    drop_disks(op);
+    return operation_journal(op, CHAIN_STEP_BEGUN);
+}
+
+/* Can the images of those that stay all be merged? On a copy of the chain. */
+static int check_merges(struct operation *op, const struct targets *targets)
+{
+    const chain_image *left = NULL;
+    struct chain_model rest;
+    struct chain_error why;
+    int rc;
+
+    chain_model_init(&rest);
+    rc = chain_model_copy(&rest, &op->chain, &why);
+    if (!rc)
+        rc = chain_model_remove(&rest, targets->serials, targets->num, &why);
+    if (rc)
+        manage_fail_chain(op->err, &why);
+    else if (!images_would_settle(&rest, &left))
+        rc = manage_fail(op->err, MANAGE_REFUSED, "%s could not be merged:"
+            " several images or an internal snapshot need it; --merge-force"
+            " deletes the snapshot and keeps the image as long as they do",
+            left ? left->path : "an image");
+    chain_model_dispose(&rest);
+    return rc;
 }
 
 static int forget(struct operation *op)
@@ -168,7 +239,20 @@ static int release(struct operation *op, const chain_snapshot *snapshot)
     return rc ? manage_fail_chain(op->err, &why) : 0;
 }
 
-int delete_continue(struct operation *op)
+/* The images are merged in the same operation, but the delete has succeeded
+ * before that. */
+static int merge_images(struct operation *op, char **note)
+{
+    int rc;
+
+    rc = images_remove_doomed(op);
+    if (rc) return rc;
+    rc = images_settle(op, true, note);
+    if (!rc) manage_reached(op->m, "delete:merged");
+    return rc;
+}
+
+int delete_continue(struct operation *op, char **note)
 {
     int i, rc;
 
@@ -180,15 +264,60 @@ int delete_continue(struct operation *op)
         if (rc) return rc;
     }
     manage_reached(op->m, "delete:released");
+    rc = merge_images(op, note);
+    return rc ? rc : operation_journal_clear(op);
+}
+
+/* The images that they froze are not to be merged or removed after this. */
+static void keep_images(struct operation *op)
+{
+    const chain_tree *tree = &op->chain.tree;
+    const chain_snapshot *s;
+    int i, k, n;
+
+    for (i = 0; i < op->journal.num_snapshots; i++) {
+        s = chain_model_by_serial(&op->chain, op->journal.snapshots[i].serial);
+        for (k = 0; s && k < s->num_disks; k++)
+            for (n = 0; n < tree->num_images; n++)
+                if (s->disks[k].treatment == CHAIN_DISK_TREATMENT_EXTERNAL &&
+                    !strcmp(tree->images[n].path, s->disks[k].path))
+                    tree->images[n].keep = true;
+    }
+}
+
+/* Only the chain forgets them: the journal is needed for the payloads. */
+static int forget_metadata(struct operation *op)
+{
+    int rc;
+
+    keep_images(op);
+    rc = forget(op);
+    return rc ? rc : forget_continue(op);
+}
+
+int forget_continue(struct operation *op)
+{
+    struct chain_error why;
+    int i, rc;
+
+    for (i = 0; i < op->journal.num_snapshots; i++) {
+        uint64_t serial = op->journal.snapshots[i].serial;
+
+        if (chain_model_by_serial(&op->chain, serial)) continue;
+        rc = chain_store_payload_remove(op->store, serial, &why);
+        if (rc) return manage_fail_chain(op->err, &why);
+    }
     return operation_journal_clear(op);
 }
 
 int manage_delete(struct manage *m, const struct manage_delete *args,
-                  int *deleted_r, char **plan_r, struct manage_error *err)
+                  struct manage_delete_result *result_r, char **plan_r,
+                  struct manage_error *err)
 {
     struct targets targets = { NULL, 0 };
     const chain_snapshot *named;
     struct operation op;
+    char *note = NULL;
     int rc;
 
     operation_init(&op);
@@ -202,24 +331,28 @@ int manage_delete(struct manage *m, const struct manage_delete *args,
     }
     rc = choose(&op, args, named, &targets);
     if (rc) goto out;
-    rc = check_disks(&op, &targets);
+    rc = args->metadata ? 0 : check_disks(&op, &targets);
+    if (!rc && args->merge_now) rc = check_merges(&op, &targets);
     if (rc) goto out;
     if (args->dry_run) {
-        rc = tell_plan(&op, &targets, plan_r);
+        rc = tell_plan(&op, args, &targets, plan_r);
         goto out;
     }
     manage_reached(m, "delete:begin");
-    rc = write_intent(&op, &targets);
+    rc = write_intent(&op, args, &targets);
     if (rc) goto failed;
     manage_reached(m, "delete:journaled");
-    rc = delete_continue(&op);
+    rc = args->metadata ? forget_metadata(&op) : delete_continue(&op, &note);
     if (rc) goto failed;
     manage_reached(m, "delete:end");
-    *deleted_r = targets.num;
+    result_r->deleted = targets.num;
+    result_r->note = note;
+    note = NULL;
     goto out;
 failed:
     if (op.journaled) rc = roll_back(&op);
 out:
+    free(note);
     free(targets.serials);
     operation_dispose(&op);
     return rc;

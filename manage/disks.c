@@ -7,20 +7,62 @@
 
 #include "manage/internal.h"
 
-static chain_disk_treatment treatment_of(const libxl_device_disk *disk)
+static chain_disk_treatment treatment_of(const libxl_device_disk *disk,
+                                         bool external)
 {
     if (disk->is_cdrom) return CHAIN_DISK_TREATMENT_SKIPPED_CDROM;
     if (disk->format == LIBXL_DISK_FORMAT_EMPTY || !disk->pdev_path)
         return CHAIN_DISK_TREATMENT_SKIPPED_EMPTY;
     if (!disk->readwrite) return CHAIN_DISK_TREATMENT_SKIPPED_READONLY;
-    return CHAIN_DISK_TREATMENT_INTERNAL;
+    return external ? CHAIN_DISK_TREATMENT_EXTERNAL
+                    : CHAIN_DISK_TREATMENT_INTERNAL;
+}
+
+static bool is_taken(chain_disk_treatment treatment)
+{
+    return treatment == CHAIN_DISK_TREATMENT_INTERNAL ||
+           treatment == CHAIN_DISK_TREATMENT_EXTERNAL;
+}
+
+static chain_disk_treatment treatment_asked(enum manage_disk_kind kind)
+{
+    switch (kind) {
+    case MANAGE_DISK_EXTERNAL:  return CHAIN_DISK_TREATMENT_EXTERNAL;
+    case MANAGE_DISK_NONE:      return CHAIN_DISK_TREATMENT_EXCLUDED;
+    default:                    return CHAIN_DISK_TREATMENT_INTERNAL;
+    }
+}
+
+static int apply_spec(const struct manage_disk_spec *spec,
+                      chain_snapshot *snapshot, struct manage_error *err)
+{
+    chain_disk *disk;
+    int i;
+
+    for (i = 0; i < snapshot->num_disks; i++) {
+        disk = &snapshot->disks[i];
+        if (strcmp(disk->vdev, spec->vdev)) continue;
+        if (!is_taken(disk->treatment)) {
+            if (spec->kind == MANAGE_DISK_NONE) return 0;
+            return manage_fail(err, MANAGE_REFUSED, "disk %s is a CD-ROM, an"
+                               " empty drive or read-only, and has nothing to"
+                               " take a snapshot of", spec->vdev);
+        }
+        disk->treatment = treatment_asked(spec->kind);
+        return 0;
+    }
+    return manage_fail(err, MANAGE_NOT_FOUND, "the domain has no disk '%s'",
+                       spec->vdev);
 }
 
 int disks_of_configuration(const libxl_domain_config *config,
+                           const struct manage_create *args,
                            chain_snapshot *snapshot, struct manage_error *err)
 {
-    int i;
+    int i, rc = 0;
 
+    if (!config->num_disks && args->num_specs)
+        return manage_fail(err, MANAGE_NOT_FOUND, "the domain has no disks");
     if (!config->num_disks) return 0;
     snapshot->disks = calloc(config->num_disks, sizeof(*snapshot->disks));
     if (!snapshot->disks) return manage_fail_nomem(err);
@@ -33,20 +75,29 @@ int disks_of_configuration(const libxl_domain_config *config,
         to->vdev = strdup(from->vdev ? from->vdev : "");
         to->path = from->pdev_path ? strdup(from->pdev_path) : NULL;
         to->format = from->format;
-        to->treatment = treatment_of(from);
+        to->treatment = treatment_of(from, args->external);
         if (!to->vdev || (from->pdev_path && !to->path))
             return manage_fail_nomem(err);
     }
-    return 0;
+    for (i = 0; i < args->num_specs && !rc; i++)
+        rc = apply_spec(&args->specs[i], snapshot, err);
+    return rc;
 }
 
 int disk_to_libxl(const chain_disk *disk, libxl_device_disk *disk_r,
                   struct manage_error *err)
 {
+    return image_to_libxl(disk->vdev, disk->path, disk->format, disk_r, err);
+}
+
+int image_to_libxl(const char *vdev, const char *path,
+                   libxl_disk_format format, libxl_device_disk *disk_r,
+                   struct manage_error *err)
+{
     libxl_device_disk_init(disk_r);
-    disk_r->vdev = strdup(disk->vdev);
-    disk_r->pdev_path = strdup(disk->path);
-    disk_r->format = disk->format;
+    disk_r->vdev = strdup(vdev);
+    disk_r->pdev_path = strdup(path);
+    disk_r->format = format;
     disk_r->backend = LIBXL_DISK_BACKEND_QDISK;
     disk_r->readwrite = 1;
     if (disk_r->vdev && disk_r->pdev_path) return 0;

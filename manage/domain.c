@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "chain/images.h"
 #include "manage/internal.h"
 
 static int from_json(struct operation *op, libxl_domain_config *config,
@@ -54,20 +55,142 @@ static int of_application(struct operation *op, libxl_domain_config *config)
     return rc;
 }
 
+int domain_follow_images(struct operation *op, const chain_active_disk *active,
+                         int num_active, libxl_domain_config *config)
+{
+    int i, j;
+
+    for (i = 0; i < config->num_disks; i++) {
+        libxl_device_disk *disk = &config->disks[i];
+
+        for (j = 0; j < num_active; j++) {
+            if (!disk->vdev || strcmp(disk->vdev, active[j].vdev)) continue;
+            free(disk->pdev_path);
+            disk->pdev_path = strdup(active[j].path);
+            if (!disk->pdev_path) return manage_fail_nomem(op->err);
+            disk->format = active[j].format;
+        }
+    }
+    return 0;
+}
+
+static int follow_snapshot(struct operation *op,
+                           const chain_snapshot *snapshot,
+                           libxl_domain_config *config)
+{
+    const chain_active_disk *active;
+    int i, rc = 0;
+
+    for (i = 0; i < snapshot->num_disks && !rc; i++) {
+        const chain_disk *disk = &snapshot->disks[i];
+        chain_active_disk one = {
+            .vdev = disk->vdev, .path = disk->path, .format = disk->format,
+        };
+
+        if (disk->treatment == CHAIN_DISK_TREATMENT_INTERNAL ||
+            disk->treatment == CHAIN_DISK_TREATMENT_EXTERNAL) {
+            rc = domain_follow_images(op, &one, 1, config);
+            continue;
+        }
+        /* Left out of the snapshot: it is as it is now. */
+        active = chain_images_active(&op->chain, disk->vdev);
+        if (active) rc = domain_follow_images(op, active, 1, config);
+    }
+    return rc;
+}
+
+/* A disk of the running domain is not what the chain says. Was the domain
+ * started on an image that snapshots need, or did the disk get another one? */
+int domain_check_images(struct operation *op,
+                        const libxl_domain_config *config)
+{
+    const chain_active_disk *active;
+    const char *by = NULL;
+    int i;
+
+    for (i = 0; op->running && i < config->num_disks; i++) {
+        const libxl_device_disk *disk = &config->disks[i];
+
+        if (!disk->vdev || !disk->pdev_path) continue;
+        active = chain_images_active(&op->chain, disk->vdev);
+        if (active && !strcmp(active->path, disk->pdev_path)) continue;
+        if (!chain_images_frozen(&op->chain, disk->pdev_path, &by)) continue;
+        return manage_fail(op->err, MANAGE_REFUSED, "disk %s of the running"
+            " domain is %s, which %s%s%s needs as it was; the domain was"
+            " started from an old configuration and damages it: stop it, and"
+            " start it with 'xl create --active'", disk->vdev,
+            disk->pdev_path, by ? "the snapshot '" : "an overlay",
+            by ? by : "", by ? "'" : "");
+    }
+    return 0;
+}
+
 int domain_configuration(struct operation *op, libxl_domain_config *config)
 {
     const chain_snapshot *current = chain_model_current(&op->chain);
     int rc;
 
-    if (!op->running)
-        return current ? of_snapshot(op, current, config)
-                       : of_application(op, config);
+    if (!op->running) {
+        rc = current ? of_snapshot(op, current, config)
+                     : of_application(op, config);
+        return rc ? rc : domain_follow_images(op, op->chain.tree.active,
+                                              op->chain.tree.num_active,
+                                              config);
+    }
     rc = libxl_retrieve_domain_configuration(op->m->ctx, op->domid, config,
                                              NULL);
     if (rc)
         return manage_fail(op->err, MANAGE_FAILED, "cannot read the"
                            " configuration of the domain '%s'", op->domain);
     return 0;
+}
+
+/* One that is all zeros is not set. */
+static void renew_generation_id(struct operation *op,
+                                libxl_domain_config *config)
+{
+    libxl_ms_vm_genid *id = &config->b_info.u.hvm.ms_vm_genid;
+
+    if (config->c_info.type != LIBXL_DOMAIN_TYPE_HVM ||
+        libxl_ms_vm_genid_is_zero(id))
+        return;
+    libxl_ms_vm_genid_generate(op->m->ctx, id);
+}
+
+int start_configuration(struct operation *op, const chain_snapshot *target,
+                        char **json_r, bool *changed_r)
+{
+    libxl_domain_config config;
+    char *before = NULL, *json;
+    int rc;
+
+    libxl_domain_config_init(&config);
+    rc = of_snapshot(op, target, &config);
+    if (rc) goto out;
+    before = libxl_domain_config_to_json(op->m->ctx, &config);
+    if (!before) {
+        rc = manage_fail_nomem(op->err);
+        goto out;
+    }
+    /* The images as the snapshot names them now: merges may have renamed
+     * what its configuration names. New ones come after. */
+    rc = follow_snapshot(op, target, &config);
+    if (!rc)
+        rc = domain_follow_images(op, op->journal.active,
+                                  op->journal.num_active, &config);
+    if (rc) goto out;
+    renew_generation_id(op, &config);
+    json = libxl_domain_config_to_json(op->m->ctx, &config);
+    if (!json) {
+        rc = manage_fail_nomem(op->err);
+        goto out;
+    }
+    *changed_r = strcmp(json, before) != 0;
+    *json_r = json;
+out:
+    free(before);
+    libxl_domain_config_dispose(&config);
+    return rc;
 }
 
 int domain_destroy(struct operation *op)

@@ -14,6 +14,7 @@
 #include "chain/_chain_types_json.h"
 #include "manage/config_json.h"
 #include "manage/internal.h"
+#include "manage/save_image.h"
 #include "manage/new_file.h"
 #include "manage/tar.h"
 

@@ -20,6 +20,7 @@
 #include "manage/config_json.h"
 #include "manage/import_check.h"
 #include "manage/internal.h"
+#include "manage/save_image.h"
 #include "manage/new_file.h"
 #include "manage/tar.h"
 

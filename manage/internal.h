@@ -104,6 +104,23 @@ void operation_keep_watched(struct operation *op, uint32_t domid);
  */
 int domain_configuration(struct operation *op, libxl_domain_config *config);
 
+/* The JSON of the configuration with which a revert to target brings the
+ * domain up: its own, with the disks as op->journal has them. *changed_r:
+ * it is not the one that was stored. */
+int start_configuration(struct operation *op, const chain_snapshot *target,
+                        char **json_r, bool *changed_r);
+
+/* Have the configuration's disks use these images. */
+int domain_follow_images(struct operation *op, const chain_active_disk *active,
+                         int num_active, libxl_domain_config *config);
+
+/*
+ * Is the running domain on the images that the chain says? One that was
+ * started on a frozen image is refused: what it writes damages snapshots.
+ */
+int domain_check_images(struct operation *op,
+                        const libxl_domain_config *config);
+
 /* Destroy it and wait until it is gone. */
 int domain_destroy(struct operation *op);
 
@@ -112,6 +129,7 @@ int domain_destroy(struct operation *op);
 /* What is to be done with each disk of a configuration; every one of them
  * is recorded, only some are snapshotted. */
 int disks_of_configuration(const libxl_domain_config *config,
+                           const struct manage_create *args,
                            chain_snapshot *snapshot, struct manage_error *err);
 
 /* A libxl_device_disk (initialised here) as far as the library needs one. */
@@ -122,6 +140,11 @@ int disk_to_libxl(const chain_disk *disk, libxl_device_disk *disk_r,
  * none. With two of them, deleting one would empty the other. */
 const chain_snapshot *disk_snapshot_owner(const struct operation *op,
                                           const chain_disk *disk);
+
+/* Any image, for calls that take a disk. */
+int image_to_libxl(const char *vdev, const char *path,
+                   libxl_disk_format format, libxl_device_disk *disk_r,
+                   struct manage_error *err);
 
 /* The domid to name when working on this disk: the running domain's, if it
  * has the disk, else LIBXL_SNAPSHOT_NO_DOMAIN. */
@@ -137,6 +160,67 @@ int disk_has_snapshot(struct operation *op, const chain_disk *disk,
 
 /* Delete a disk's snapshot; one that is gone already is fine. */
 int disk_delete_snapshot(struct operation *op, const chain_disk *disk);
+
+/* ---- parent.c ---- */
+
+/* Give a new snapshot its serial and its parent, and check that the images
+ * still hold what it descends from. */
+int parent_place(struct operation *op, chain_snapshot *snapshot);
+
+/* ---- undo.c ---- */
+
+/* Take a snapshot of the present, before going back to target. Unlocks op's
+ * chain, which has to be begun anew after this. */
+int undo_take(struct operation *op, const chain_snapshot *target,
+              char **name_r);
+
+/* ---- images.c: images that we make, and those that nobody needs ---- */
+
+/*
+ * A path for a new image in the folder of image, which the chain or the
+ * configuration has: the name of the image that all began with, and tag. No
+ * file has it, no image of the chain, and none of the journal's.
+ */
+int image_choose_path(struct operation *op, const char *image,
+                      const char *tag, char **path_r);
+
+/*
+ * Add to op->journal: an image that we make, and the disk that is to have it;
+ * the disk alone; the image below a new one, before that, unless the chain
+ * knows it.
+ */
+int image_note_active(struct operation *op, const char *vdev,
+                      const char *path, libxl_disk_format format);
+int image_note(struct operation *op, const char *vdev, const char *path,
+               libxl_disk_format format, const char *backing);
+int image_note_base(struct operation *op, const char *path,
+                    libxl_disk_format format);
+
+/* Add the images and active disks of op->journal to the chain in memory. */
+int images_adopt(struct operation *op);
+
+/* The present's disk that has this image, or has it below its own; NULL. */
+const chain_active_disk *image_disk(const struct chain_model *model,
+                                    const char *path);
+
+/* ---- settle.c ---- */
+
+/*
+ * Do what can be done about images that nobody names, one after the other,
+ * each published; without with_merges only remove. Adds a line to note (may
+ * be NULL) for each that is left for another time. Fails only if the chain
+ * cannot be saved. The journal, if there are merges, is op->journal at step
+ * MERGING, and stays.
+ */
+int images_settle(struct operation *op, bool with_merges, char **note);
+
+/* Remove the files that op->journal says were to go, if the chain no longer
+ * knows them. */
+int images_remove_doomed(struct operation *op);
+
+/* Could images_settle merge everything? Else *left_r is one that stays. */
+bool images_would_settle(const struct chain_model *model,
+                         const chain_image **left_r);
 
 /* ---- recover.c ---- */
 
@@ -157,36 +241,12 @@ int roll_back(struct operation *op);
 /* revert.c: from wherever the journal says that it stopped, to its end. */
 int revert_continue(struct operation *op, uint32_t *domid_r);
 
-/* delete.c: likewise. */
-int delete_continue(struct operation *op);
+/* delete.c: likewise; note: as images_settle. */
+int delete_continue(struct operation *op, char **note);
 
-/* ---- save_image.c: a file that "xl restore" takes ---- */
-
-/* Write its header with the configuration, up to where the stream begins. */
-int save_image_write_header(int fd, const char *config_json,
-                            struct manage_error *err);
-
-/*
- * Read a header, up to where the stream begins; *config_json_r is malloc'd.
- * The file may be anybody's: MANAGE_REFUSED when it is none of xl's, or of
- * a kind that is not known here. path is for messages.
- */
-int save_image_read_header(int fd, const char *path, char **config_json_r,
-                           struct manage_error *err);
-
-/* The same from anywhere: read() gets all of len, or does not return 0. */
-int save_image_parse_header(int (*read)(void *user, void *data, size_t len),
-                            void *user, const char *path,
-                            char **config_json_r, struct manage_error *err);
-
-/* Write all of it, or say why not. */
-int save_image_write(int fd, const void *data, size_t len,
-                     struct manage_error *err);
-
-/* Copy what is left of one file to another, without a copy where the file
- * system can share; *bytes_r may be NULL. */
-int save_image_copy_rest(int from, int to, const char *path,
-                         uint64_t *bytes_r, struct manage_error *err);
+/* Of one that leaves the disks alone: remove the payloads of those that the
+ * chain has forgotten. If it has forgotten none, nothing was begun. */
+int forget_continue(struct operation *op);
 
 /* ---- plan_json.c: what a dry run answers ---- */
 

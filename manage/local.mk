@@ -4,6 +4,7 @@ libmanage_la_SOURCES = \
 	manage/adopt.c \
 	manage/config_json.c manage/config_json.h \
 	manage/create.c \
+	manage/disk_choice.c manage/disk_choice.h \
 	manage/delete.c \
 	manage/disks.c \
 	manage/domain.c \
@@ -11,23 +12,29 @@ libmanage_la_SOURCES = \
 	manage/dump_read.c manage/dump_read.h \
 	manage/export.c \
 	manage/import.c \
+	manage/images.c \
 	manage/import_check.c manage/import_check.h \
 	manage/internal.h \
 	manage/look.c \
 	manage/manage.c manage/manage.h \
 	manage/new_file.c manage/new_file.h \
+	manage/note.c manage/note.h \
 	manage/operation.c \
+	manage/parent.c \
 	manage/plan_json.c \
 	manage/recover.c \
 	manage/redefine.c \
 	manage/rename.c \
 	manage/resolve.c manage/resolve.h \
 	manage/revert.c \
-	manage/save_image.c \
+	manage/revert_disks.c manage/revert_disks.h \
+	manage/save_image.c manage/save_image.h \
+	manage/settle.c \
 	manage/sizes.c manage/sizes.h \
 	manage/space.c manage/space.h \
 	manage/tar.h \
 	manage/tar_read.c \
 	manage/tar_sums.c manage/tar_sums.h \
-	manage/tar_write.c
+	manage/tar_write.c \
+	manage/undo.c
 libmanage_la_LIBADD = libchain.la $(ARCHIVE_LIBS) $(CRYPTO_LIBS)

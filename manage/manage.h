@@ -60,16 +60,20 @@ struct manage_application {
      * manage_recover. May be NULL.
      */
     void (*guard)(void *user, const char *domain);
+    /* Shall long work that can be left for later, such as a merge, end? May
+     * be NULL. */
+    bool (*cancelled)(void *user);
     /*
      * Bring a domain up, PAUSED, and see to it that its end is watched
-     * (on_reboot and so on). From a memory image in xl's format (which holds
-     * the configuration), or by booting a configuration, the JSON of a
-     * libxl_domain_config. On failure nothing is left running, and err->text
-     * says why.
+     * (on_reboot and so on). From a memory image in xl's format, with this
+     * configuration in the place of the one inside (NULL: that one); or by
+     * booting the configuration. It is the JSON of a libxl_domain_config. On
+     * failure nothing is left running, and err->text says why.
      */
-    int (*restore)(void *user, const char *memory_path, const char *domain,
+    int (*restore)(void *user, const char *memory_path,
+                   const char *config_json, const char *domain,
                    uint32_t *domid_r, struct manage_error *err);
-    int (*start)(void *user, const char *config_path, const char *domain,
+    int (*start)(void *user, const char *config_json, const char *domain,
                  uint32_t *domid_r, struct manage_error *err);
     /*
      * Up to Xen 4.19 whoever waits for a domain's end to act on it stops
@@ -171,11 +175,31 @@ int manage_dump(struct manage *m, const struct manage_view *view,
  * Refusals are the same for both. plan_r may be NULL when dry_run is false.
  */
 
+/* What is to be done with one disk. */
+enum manage_disk_kind {
+    MANAGE_DISK_INTERNAL,
+    MANAGE_DISK_EXTERNAL,
+    MANAGE_DISK_NONE,           /* leave it out */
+};
+
+struct manage_disk_spec {
+    const char *vdev;
+    enum manage_disk_kind kind;
+    const char *file;           /* EXTERNAL: the overlay, an absolute path;
+                                 * NULL: one is made up */
+    libxl_disk_format format;   /* EXTERNAL: the overlay's; UNKNOWN: qcow2 */
+    bool reuse;                 /* EXTERNAL: file is there already. It is
+                                 * handed over: it goes when it is merged */
+};
+
 struct manage_create {
     const char *domain;
     const char *name;           /* NULL: one is made up */
     const char *description;    /* NULL: none */
     bool disk_only;             /* leave the memory of a running domain out */
+    bool external;              /* of disks that no spec names; else internal */
+    const struct manage_disk_spec *specs;
+    int num_specs;
     bool dry_run;
 };
 
@@ -189,12 +213,15 @@ struct manage_revert {
     const char *name;
     /* UNKNOWN: as the snapshot recorded it, if it has memory; else OFF */
     chain_domain_state state;
+    bool undo;                  /* take a snapshot of the present first */
     bool dry_run;
 };
 
 struct manage_revert_result {
     chain_domain_state state;
     uint32_t domid;             /* unless it is off */
+    char *undo;                 /* the snapshot of what was the present, or
+                                 * NULL; free */
 };
 
 int manage_revert(struct manage *m, const struct manage_revert *args,
@@ -206,12 +233,26 @@ struct manage_delete {
     const char *name;
     bool children;              /* and everything below it */
     bool children_only;         /* only what is below it */
+    bool metadata;              /* forget it; leave the disks and images alone */
+    bool leaf_only;             /* refuse when something descends from it */
+    bool merge_now;             /* refuse when its images could not be merged */
     bool dry_run;
 };
 
-/* deleted_r: how many. */
+struct manage_delete_result {
+    int deleted;                /* how many */
+    char *note;                 /* what was left for later and why, in lines,
+                                 * or NULL; free */
+};
+
+/*
+ * What can be merged then is merged; where that fails, or is cancelled, the
+ * delete has succeeded all the same, and the images wait, hidden, for the next
+ * delete or recovery.
+ */
 int manage_delete(struct manage *m, const struct manage_delete *args,
-                  int *deleted_r, char **plan_r, struct manage_error *err);
+                  struct manage_delete_result *result_r, char **plan_r,
+                  struct manage_error *err);
 
 int manage_rename(struct manage *m, const char *domain, const char *name,
                   const char *new_name, bool dry_run, char **plan_r,

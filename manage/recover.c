@@ -6,40 +6,23 @@
  *   revert   undone as long as the domain it began with is there; else it
  *            goes on, since the disks may be part way
  *   delete   goes on: the chain may have forgotten them already
+ *
+ * An overlay of a create that the guest uses already is not taken away: it
+ * becomes a hidden image, which is merged like that of a deleted snapshot.
  */
 #include "config.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "chain/images.h"
 #include "manage/internal.h"
-
-static void tell(char **report, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* A line more; without memory for it, it is left out. */
-static void tell(char **report, const char *fmt, ...)
-{
-    char *line, *all;
-    va_list ap;
-    int r;
-
-    if (!report) return;
-    va_start(ap, fmt);
-    r = vasprintf(&line, fmt, ap);
-    va_end(ap);
-    if (r < 0) return;
-    if (asprintf(&all, "%s%s\n", *report ? *report : "", line) >= 0) {
-        free(*report);
-        *report = all;
-    }
-    free(line);
-}
+#include "manage/note.h"
 
 /* Is the domain that the journal speaks of still the one that runs? */
 static bool same_domain(const struct operation *op)
@@ -75,7 +58,7 @@ static int set_going(struct operation *op, const chain_snapshot *making,
                 return manage_fail(op->err, MANAGE_NEEDS_RECOVERY, "the domain"
                                    " '%s' was left suspended and cannot be"
                                    " resumed", op->domain);
-            tell(report, "resumed the domain '%s'", op->domain);
+            note_add(report, "resumed the domain '%s'", op->domain);
             break;
         }
         if (!making->memory || waited_ms >= SETTLE_MS) break;
@@ -89,7 +72,7 @@ static int set_going(struct operation *op, const chain_snapshot *making,
             return manage_fail(op->err, MANAGE_NEEDS_RECOVERY, "the domain"
                                " '%s' was left paused and cannot be unpaused",
                                op->domain);
-        tell(report, "unpaused the domain '%s'", op->domain);
+        note_add(report, "unpaused the domain '%s'", op->domain);
     }
     if (op->journal.watched) operation_keep_watched(op, op->domid);
     return operation_look(op);
@@ -114,6 +97,144 @@ static int remove_new_images(struct operation *op)
     return 0;
 }
 
+/* By QEMU's word; libxl's stored path may lag behind. */
+static int is_active(struct operation *op, const chain_active_disk *disk,
+                     bool *active_r)
+{
+    libxl_disk_image *list = NULL;
+    libxl_snapshot_diag diag;
+    int rc, num = 0;
+
+    libxl_snapshot_diag_init(&diag);
+    rc = libxl_disk_image_list(op->m->sctx, op->domid, disk->vdev, &list, &num,
+                               &diag);
+    if (rc == ERROR_NOTFOUND) {
+        *active_r = false;      /* the disk was detached */
+        rc = 0;
+    } else if (rc) {
+        manage_fail_library(op->err, rc, &diag);
+    } else {
+        *active_r = num && !strcmp(list[0].path, disk->path);
+        libxl_disk_image_list_free(list, num);
+    }
+    libxl_snapshot_diag_dispose(&diag);
+    return rc;
+}
+
+static const chain_image *journal_image(const struct operation *op,
+                                        const char *path)
+{
+    int i;
+
+    for (i = 0; i < op->journal.num_images; i++)
+        if (!strcmp(op->journal.images[i].path, path))
+            return &op->journal.images[i];
+    return NULL;
+}
+
+/*
+ * While the domain that it was made for is there, QEMU knows whether the guest
+ * had gone over to the overlay. If that domain is gone the overlay is right in
+ * either case, if it is whole: unused, it reads as the image below it.
+ */
+static int is_needed(struct operation *op, const chain_active_disk *disk,
+                     bool *needed_r)
+{
+    libxl_disk_snapshot *list = NULL;
+    libxl_device_disk image;
+    struct stat st;
+    int rc, num = 0;
+
+    *needed_r = false;
+    /* An empty file is one that was still being made. */
+    if (stat(disk->path, &st) || !st.st_size) return 0;
+    if (same_domain(op)) return is_active(op, disk, needed_r);
+    if (!op->journal.running) return 0;
+    rc = image_to_libxl(disk->vdev, disk->path, disk->format, &image, op->err);
+    if (rc) return rc;
+    rc = libxl_disk_snapshot_list(op->m->sctx, LIBXL_SNAPSHOT_NO_DOMAIN,
+                                  &image, &list, &num, NULL);
+    libxl_disk_snapshot_list_free(list, num);
+    libxl_device_disk_dispose(&image);
+    if (rc)
+        return manage_fail(op->err, MANAGE_NEEDS_RECOVERY, "disk %s: %s was"
+            " being made and cannot be read; if 'qemu-img check' finds it"
+            " broken, the guest never used it: remove it, and run"
+            " snapshot-recover again", disk->vdev, disk->path);
+    *needed_r = true;
+    return 0;
+}
+
+static int set_path(struct operation *op, const chain_active_disk *disk)
+{
+    libxl_snapshot_diag diag;
+    int rc;
+
+    if (!same_domain(op)) return 0;
+    libxl_snapshot_diag_init(&diag);
+    rc = libxl_disk_set_path(op->m->sctx, op->domid, disk->vdev, disk->path,
+                             disk->format, &diag);
+    if (rc) manage_fail_library(op->err, rc, &diag);
+    libxl_snapshot_diag_dispose(&diag);
+    return rc;
+}
+
+static int adopt_overlay(struct operation *op, const chain_active_disk *disk,
+                         const chain_image *image)
+{
+    const chain_image *base = image->backing
+        ? journal_image(op, image->backing) : NULL;
+    struct chain_error why;
+    int rc = 0;
+
+    /* Noted as the disk's own, so that it may be committed into. */
+    if (base && !chain_images_find(&op->chain, base->path))
+        rc = chain_images_set_active(&op->chain, disk->vdev, base->path,
+                                     base->format, &why);
+    if (rc) return manage_fail_chain(op->err, &why);
+    if (image->backing) base = chain_images_find(&op->chain, image->backing);
+    rc = chain_images_add(&op->chain, image->path, image->format, image->ours,
+                          image->backing, base ? base->format
+                          : LIBXL_DISK_FORMAT_UNKNOWN, &why);
+    if (!rc)
+        rc = chain_images_set_active(&op->chain, disk->vdev, disk->path,
+                                     disk->format, &why);
+    return rc ? manage_fail_chain(op->err, &why) : set_path(op, disk);
+}
+
+/* The overlays of a create that is undone. */
+static int undo_overlays(struct operation *op, char **report)
+{
+    const chain_journal *journal = &op->journal;
+    bool needed, adopted = false;
+    int i, rc;
+
+    /* They have been adopted, and the chain is right about them since. */
+    if (journal->step == CHAIN_STEP_MERGING) {
+        rc = images_remove_doomed(op);
+        return rc ? rc : images_settle(op, true, report);
+    }
+    for (i = 0; i < journal->num_active; i++) {
+        const chain_active_disk *disk = &journal->active[i];
+        const chain_image *image = journal_image(op, disk->path);
+
+        if (!image) continue;
+        rc = is_needed(op, disk, &needed);
+        if (rc) return rc;
+        if (needed) {
+            rc = adopt_overlay(op, disk, image);
+            adopted = true;
+        } else if (unlink(disk->path) && errno != ENOENT) {
+            rc = manage_fail(op->err, MANAGE_FAILED, "cannot remove %s: %s",
+                             disk->path, strerror(errno));
+        }
+        if (rc) return rc;
+    }
+    if (!adopted) return 0;
+    rc = operation_save(op);
+    return rc ? rc : images_settle(op, true, report);
+}
+
 static int undo_create(struct operation *op, char **report)
 {
     const chain_snapshot *making = &op->journal.snapshots[0];
@@ -123,7 +244,7 @@ static int undo_create(struct operation *op, char **report)
     rc = set_going(op, making, report);
     if (rc) return rc;
     if (chain_model_by_serial(&op->chain, making->serial)) {
-        tell(report, "the snapshot '%s' of '%s' had been finished",
+        note_add(report, "the snapshot '%s' of '%s' had been finished",
              making->name, op->domain);
         return operation_journal_clear(op);
     }
@@ -134,10 +255,12 @@ static int undo_create(struct operation *op, char **report)
         if (rc) return rc;
     }
     rc = remove_new_images(op);
+    /* Before the payload goes: a merge writes the journal anew. */
+    if (!rc) rc = undo_overlays(op, report);
     if (rc) return rc;
     rc = chain_store_payload_remove(op->store, making->serial, &why);
     if (rc) return manage_fail_chain(op->err, &why);
-    tell(report, "undid the making of the snapshot '%s' of '%s'",
+    note_add(report, "undid the making of the snapshot '%s' of '%s'",
          making->name, op->domain);
     return operation_journal_clear(op);
 }
@@ -155,7 +278,7 @@ static int settle_revert(struct operation *op, char **report)
             rc = domain_destroy(op);
             if (!rc) rc = operation_look(op);
         } else {
-            tell(report, "'%s' had not been touched yet; it stays as it was",
+            note_add(report, "'%s' had not been touched yet; it stays as it was",
                  op->domain);
             rc = operation_journal_clear(op);
             goto out;
@@ -163,7 +286,7 @@ static int settle_revert(struct operation *op, char **report)
         if (rc) goto out;
     }
     rc = revert_continue(op, &domid);
-    if (!rc) tell(report, "'%s' is back at '%s'", op->domain, copy);
+    if (!rc) note_add(report, "'%s' is back at '%s'", op->domain, copy);
 out:
     free(copy);
     return rc;
@@ -173,9 +296,10 @@ static int finish_delete(struct operation *op, char **report)
 {
     int num = op->journal.num_snapshots, rc;
 
-    rc = delete_continue(op);
+    rc = op->journal.step == CHAIN_STEP_BEGUN ? forget_continue(op)
+                                              : delete_continue(op, report);
     if (!rc)
-        tell(report, "finished deleting %d snapshot%s of '%s'", num,
+        note_add(report, "finished deleting %d snapshot%s of '%s'", num,
              num == 1 ? "" : "s", op->domain);
     return rc;
 }
@@ -257,6 +381,21 @@ int roll_back(struct operation *op)
     return ERROR_FAIL;
 }
 
+/* Merges need a journal of their own. */
+static int settle_now(struct operation *op, char **report)
+{
+    struct chain_image_step step;
+    int rc;
+
+    if (!chain_images_next(&op->chain, NULL, NULL, NULL, &step)) return 0;
+    op->journal.verb = CHAIN_VERB_DELETE;
+    op->journal.running = op->running;
+    op->journal.domid = op->running ? op->domid : 0;
+    rc = images_settle(op, true, report);
+    if (!rc && op->journaled) rc = operation_journal_clear(op);
+    return rc;
+}
+
 int manage_recover(struct manage *m, const char *domain, char **report_r,
                    struct manage_error *err)
 {
@@ -274,6 +413,11 @@ int manage_recover(struct manage *m, const char *domain, char **report_r,
         rc = recover_in_flight(&op, &report);
         if (rc) goto out;
     }
+    /* What an earlier delete had to leave. */
+    if (!op.chain.damaged && op.m->ctx) {
+        rc = settle_now(&op, &report);
+        if (rc) goto out;
+    }
     rc = chain_store_orphans(op.store, &op.chain, &orphans, &num, &why);
     if (!rc && num)
         rc = chain_store_orphans_remove(op.store, &op.chain, &why);
@@ -282,7 +426,7 @@ int manage_recover(struct manage *m, const char *domain, char **report_r,
         goto out;
     }
     for (i = 0; i < num; i++)
-        tell(&report, "removed %s, which belonged to no snapshot", orphans[i]);
+        note_add(&report, "removed %s, which belonged to no snapshot", orphans[i]);
     if (!report) report = strdup("");
     if (!report) {
         rc = manage_fail_nomem(err);

@@ -16,6 +16,7 @@
 #include "chain/images.h"
 #include "manage/dump_read.h"
 #include "manage/internal.h"
+#include "manage/save_image.h"
 
 enum action { KEEP, UPDATE, ADD };
 

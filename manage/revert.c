@@ -12,19 +12,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chain/images.h"
 #include "manage/internal.h"
+#include "manage/revert_disks.h"
 
 /* ---- what can be refused ---- */
 
-static int check_disk(struct operation *op, const chain_snapshot *target,
-                      const chain_disk *disk)
+static int check_internal(struct operation *op, const chain_snapshot *target,
+                          const chain_disk *disk)
 {
-    libxl_snapshot_diag diag;
-    libxl_device_disk image;
     bool present, other;
     int rc;
 
-    if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL) return 0;
     rc = disk_has_snapshot(op, disk, &present, &other);
     if (rc) return rc;
     if (!present)
@@ -34,6 +33,24 @@ static int check_disk(struct operation *op, const chain_snapshot *target,
             : "does not hold", target->name, other
             ? "replaced by another snapshot of that name"
             : "deleted by other means than xl");
+    return 0;
+}
+
+static int check_disk(struct operation *op, const chain_snapshot *target,
+                      const chain_disk *disk)
+{
+    libxl_snapshot_diag diag;
+    libxl_device_disk image;
+    int rc = 0;
+
+    if (revert_disk_way(&op->chain, disk) == REVERT_DISK_NOTHING) return 0;
+    if (disk->treatment == CHAIN_DISK_TREATMENT_INTERNAL)
+        rc = check_internal(op, target, disk);
+    else if (access(disk->path, R_OK))
+        rc = manage_fail(op->err, MANAGE_REFUSED, "disk %s: the image %s of"
+                         " '%s' cannot be read: %s", disk->vdev, disk->path,
+                         target->name, strerror(errno));
+    if (rc) return rc;
 
     rc = disk_to_libxl(disk, &image, op->err);
     if (rc) return rc;
@@ -90,20 +107,41 @@ static chain_domain_state state_asked(const struct manage_revert *args,
 
 /* ---- dry run ---- */
 
-static int tell_plan(struct operation *op, const chain_snapshot *target,
-                     chain_domain_state state, char **plan_r)
+static void plan_disk(struct operation *op, const chain_disk *disk,
+                      struct plan_writer *plan)
+{
+    switch (revert_disk_way(&op->chain, disk)) {
+    case REVERT_DISK_APPLY:
+        plan_step(plan, "image_snapshot_apply", disk->vdev, disk->path);
+        break;
+    case REVERT_DISK_OVERLAY:
+        plan_step(plan, "overlay_create", disk->vdev,
+                  revert_disk_path(op, disk));
+        break;
+    case REVERT_DISK_COPY:
+        plan_step(plan, "image_copy", disk->vdev, revert_disk_path(op, disk));
+        break;
+    case REVERT_DISK_NOTHING:
+        break;
+    }
+}
+
+static int tell_plan(struct operation *op, const struct manage_revert *args,
+                     const chain_snapshot *target, chain_domain_state state,
+                     char **plan_r)
 {
     struct plan_writer plan;
     int i, rc;
 
     rc = plan_begin(&plan, "snapshot-revert", op);
     if (rc) return rc;
+    if (args->undo) plan_step(&plan, "snapshot_create", NULL, "undo-...");
     plan_step(&plan, "write_journal", NULL, NULL);
+    rc = revert_disks_choose(op, target);
+    if (rc) return rc;
     if (op->running) plan_step(&plan, "destroy_domain", NULL, op->domain);
     for (i = 0; i < target->num_disks; i++)
-        if (target->disks[i].treatment == CHAIN_DISK_TREATMENT_INTERNAL)
-            plan_step(&plan, "image_snapshot_apply", target->disks[i].vdev,
-                      target->disks[i].path);
+        plan_disk(op, &target->disks[i], &plan);
     if (state != CHAIN_DOMAIN_STATE_OFF)
         plan_step(&plan, target->memory ? "restore_memory" : "boot_domain",
                   NULL, op->domain);
@@ -115,32 +153,6 @@ static int tell_plan(struct operation *op, const chain_snapshot *target,
 }
 
 /* ---- the steps, each of which may be done again ---- */
-
-static int apply_disks(struct operation *op)
-{
-    const chain_snapshot *target = &op->journal.snapshots[0];
-    libxl_snapshot_diag diag;
-    libxl_device_disk image;
-    char point[64];
-    int i, rc = 0;
-
-    for (i = 0; i < target->num_disks && !rc; i++) {
-        const chain_disk *disk = &target->disks[i];
-
-        if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL) continue;
-        snprintf(point, sizeof(point), "revert:apply-%.40s", disk->vdev);
-        manage_reached(op->m, point);
-        rc = disk_to_libxl(disk, &image, op->err);
-        if (rc) break;
-        libxl_snapshot_diag_init(&diag);
-        rc = libxl_disk_snapshot_revert(op->m->sctx, &image, &disk->handle,
-                                        &diag);
-        if (rc) manage_fail_library(op->err, rc, &diag);
-        libxl_snapshot_diag_dispose(&diag);
-        libxl_device_disk_dispose(&image);
-    }
-    return rc;
-}
 
 /*
  * A domain of our name that nobody has noted down can only be one that we
@@ -159,22 +171,37 @@ static int remove_half_started(struct operation *op)
     return domain_destroy(op);
 }
 
-static int start(struct operation *op, uint32_t *domid_r)
+static int restore(struct operation *op, const chain_snapshot *target,
+                   const char *config_json, uint32_t *domid_r)
 {
-    const chain_snapshot *target = &op->journal.snapshots[0];
     const struct manage_application *app = &op->m->app;
     struct chain_error why;
     char *path;
     int rc;
 
-    rc = chain_store_payload_path(op->store, target->serial, target->memory
-                                  ? CHAIN_PAYLOAD_MEMORY
-                                  : CHAIN_PAYLOAD_CONFIG, &path, &why);
+    rc = chain_store_payload_path(op->store, target->serial,
+                                  CHAIN_PAYLOAD_MEMORY, &path, &why);
     if (rc) return manage_fail_chain(op->err, &why);
-    rc = target->memory
-        ? app->restore(app->user, path, op->domain, domid_r, op->err)
-        : app->start(app->user, path, op->domain, domid_r, op->err);
+    rc = app->restore(app->user, path, config_json, op->domain, domid_r,
+                      op->err);
     free(path);
+    return rc;
+}
+
+static int start(struct operation *op, uint32_t *domid_r)
+{
+    const chain_snapshot *target = &op->journal.snapshots[0];
+    const struct manage_application *app = &op->m->app;
+    char *config_json = NULL;
+    bool changed;
+    int rc;
+
+    rc = start_configuration(op, target, &config_json, &changed);
+    if (rc) return rc;
+    rc = target->memory
+        ? restore(op, target, changed ? config_json : NULL, domid_r)
+        : app->start(app->user, config_json, op->domain, domid_r, op->err);
+    free(config_json);
     return rc;
 }
 
@@ -183,6 +210,8 @@ static int publish(struct operation *op)
     struct chain_error why;
     int rc;
 
+    rc = images_adopt(op);
+    if (rc) return rc;
     rc = chain_model_set_current(&op->chain, op->journal.snapshots[0].serial,
                                  &why);
     if (rc) return manage_fail_chain(op->err, &why);
@@ -245,8 +274,13 @@ static int conclude(struct operation *op, uint32_t domid)
     }
     rc = operation_journal_clear(op);
     if (rc) return rc;
+    manage_reached(op->m, "revert:settle");
+    /* What was the present, if nothing names it any more. Merges can wait. */
+    rc = operation_look(op);
+    if (!rc) rc = images_settle(op, false, NULL);
+    if (rc) return rc;
     manage_reached(op->m, "revert:end");
-    return operation_look(op);
+    return 0;
 }
 
 /* Started, and then we died: is it still there, and still waiting for us? */
@@ -275,7 +309,7 @@ int revert_continue(struct operation *op, uint32_t *domid_r)
     if (op->journal.step < CHAIN_STEP_STARTING) {
         rc = operation_journal(op, CHAIN_STEP_APPLYING);
         if (rc) return rc;
-        rc = apply_disks(op);
+        rc = revert_disks_apply(op, &op->journal.snapshots[0]);
         if (rc) return rc;
         manage_reached(op->m, "revert:applied");
     }
@@ -294,6 +328,7 @@ static int write_intent(struct operation *op, const chain_snapshot *target,
 {
     chain_journal *journal = &op->journal;
     char uuid[37];
+    int rc;
 
     snprintf(uuid, sizeof(uuid), LIBXL_UUID_FMT,
              LIBXL_UUID_BYTES(op->info.uuid));
@@ -309,7 +344,8 @@ static int write_intent(struct operation *op, const chain_snapshot *target,
     chain_snapshot_init(&journal->snapshots[0]);
     if (chain_snapshot_copy(NULL, &journal->snapshots[0], target))
         return manage_fail_nomem(op->err);
-    return operation_journal(op, CHAIN_STEP_DESTROYING);
+    rc = revert_disks_choose(op, target);
+    return rc ? rc : operation_journal(op, CHAIN_STEP_DESTROYING);
 }
 
 static int carry_out(struct operation *op, const chain_snapshot *target,
@@ -330,6 +366,23 @@ static int carry_out(struct operation *op, const chain_snapshot *target,
     return revert_continue(op, domid_r);
 }
 
+/* Up to the point where something would be changed. */
+static int begin(struct operation *op, struct manage *m,
+                 const struct manage_revert *args,
+                 const chain_snapshot **target_r, chain_domain_state *state_r,
+                 struct manage_error *err)
+{
+    int rc;
+
+    rc = operation_begin(op, m, "snapshot-revert", args->domain, true,
+                         args->dry_run, err);
+    if (rc) return rc;
+    *target_r = operation_find(op, args->name);
+    if (!*target_r) return ERROR_NOTFOUND;
+    *state_r = state_asked(args, *target_r);
+    return check(op, *target_r, *state_r);
+}
+
 int manage_revert(struct manage *m, const struct manage_revert *args,
                   struct manage_revert_result *result_r, char **plan_r,
                   struct manage_error *err)
@@ -338,23 +391,22 @@ int manage_revert(struct manage *m, const struct manage_revert *args,
     chain_domain_state state;
     struct operation op;
     uint32_t domid = LIBXL_SNAPSHOT_NO_DOMAIN;
+    char *undo = NULL;
     int rc;
 
     operation_init(&op);
-    rc = operation_begin(&op, m, "snapshot-revert", args->domain, true,
-                         args->dry_run, err);
-    if (rc) goto out;
-    target = operation_find(&op, args->name);
-    if (!target) {
-        rc = ERROR_NOTFOUND;
-        goto out;
-    }
-    state = state_asked(args, target);
-    rc = check(&op, target, state);
+    rc = begin(&op, m, args, &target, &state, err);
     if (rc) goto out;
     if (args->dry_run) {
-        rc = tell_plan(&op, target, state, plan_r);
+        rc = tell_plan(&op, args, target, state, plan_r);
         goto out;
+    }
+    if (args->undo) {
+        /* A snapshot of its own: it stays when the revert fails. */
+        rc = undo_take(&op, target, &undo);
+        operation_dispose(&op);
+        if (!rc) rc = begin(&op, m, args, &target, &state, err);
+        if (rc) goto out;
     }
     rc = carry_out(&op, target, state, &domid);
     if (rc) {
@@ -363,7 +415,10 @@ int manage_revert(struct manage *m, const struct manage_revert *args,
     }
     result_r->state = state;
     result_r->domid = domid;
+    result_r->undo = undo;
+    undo = NULL;
 out:
+    free(undo);
     operation_dispose(&op);
     return rc;
 }

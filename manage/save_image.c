@@ -1,11 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The head of a file in xl's own save format, so that the system's xl can
- * restore it with no help of ours. After the magic come four words in the
- * host's byte order (byte order, mandatory flags, optional flags, length of
- * what follows), then the configuration, then libxl's stream.
- * Source: tools/xl/xl.h and docs of Xen 4.6 and later.
- */
 #include "config.h"
 
 #include <errno.h>
@@ -14,6 +7,7 @@
 #include <unistd.h>
 
 #include "manage/internal.h"
+#include "manage/save_image.h"
 
 #define MAGIC "Xen saved domain, xl format\n \0 \r"
 #define MAGIC_BYTES 32
@@ -162,4 +156,32 @@ int save_image_copy_rest(int from, int to, const char *path,
     rc = copy_by_hand(from, to, path, &bytes, err);
     if (!rc && bytes_r) *bytes_r = bytes;
     return rc;
+}
+
+/* A configuration is some ten kilobytes. */
+#define OPTIONAL_MAX (16u << 20)
+
+int save_image_find_stream(int fd, off_t *stream_r, struct manage_error *err)
+{
+    struct {
+        char magic[MAGIC_BYTES];
+        uint32_t byteorder, mandatory, optional, optional_len;
+    } head;
+    ssize_t r;
+
+    _Static_assert(sizeof(head) == MAGIC_BYTES + 4 * sizeof(uint32_t),
+                   "the head has no holes");
+    do r = pread(fd, &head, sizeof(head), 0);
+    while (r < 0 && errno == EINTR);
+    if (r < 0)
+        return manage_fail(err, MANAGE_FAILED, "cannot read the memory image:"
+                           " %s", strerror(errno));
+    if ((size_t)r != sizeof(head) ||
+        memcmp(head.magic, MAGIC, sizeof(head.magic)) ||
+        head.byteorder != BYTEORDER || !(head.mandatory & FLAG_STREAMv2) ||
+        head.optional_len > OPTIONAL_MAX)
+        return manage_fail(err, MANAGE_DAMAGED, "the memory image does not"
+                           " begin as one of this machine's does");
+    *stream_r = sizeof(head) + head.optional_len;
+    return 0;
 }

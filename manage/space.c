@@ -53,7 +53,11 @@ int space_check(struct operation *op, const chain_snapshot *snapshot,
     for (i = 0; i < snapshot->num_disks && !rc; i++) {
         const chain_disk *disk = &snapshot->disks[i];
 
-        if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL) continue;
+        /* An overlay lies beside its image unless the user said where; its
+         * first writes need as much as those after an internal snapshot. */
+        if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL &&
+            disk->treatment != CHAIN_DISK_TREATMENT_EXTERNAL)
+            continue;
         if (stat(disk->path, &st) || !S_ISREG(st.st_mode)) continue;
         rc = check_volume(op, disk->path,
                           IMAGE_SLACK + (uint64_t)st.st_size / 65536,

@@ -70,6 +70,7 @@ int app_open(struct xl_app *app, enum app_access access,
     memset(&settings, 0, sizeof(settings));
     settings.ctx = app->ctx;
     settings.lg = app->lg;
+    settings.snapshot_dir = app->snapshot_dir;
     application_fill(app, &settings.app);
     return manage_open(&settings, &app->manage, err);
 }

@@ -27,6 +27,7 @@ struct xl_app {
     const char *config_dir;     /* where the system's xl keeps DOMAIN.cfg */
     int argc;                   /* the whole command line, for handing on */
     char **argv;
+    const char *snapshot_dir;   /* where the chains are */
     const struct cmd_spec *cmd; /* the subcommand that runs */
 
     /* xl's global options, those before the subcommand. */
@@ -56,6 +57,8 @@ struct xl_app {
     struct xl_progress *progress;
     struct manage *manage;
     struct signals signals;
+    bool can_stop;              /* what is done now can be left for later */
+    bool stop_asked;            /* a signal asked us to */
     struct guard guard;         /* once there is something to recover */
 };
 

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "xl/app.h"
 #include "xl/application.h"
@@ -19,9 +20,20 @@ static void notice_signals(struct xl_app *app)
 
     if (!signals_noticed(&app->signals)) return;
     progress_clear(app->progress);
-    snprintf(line, sizeof(line), "xl: %s: cannot stop here without harm to "
-             "the domain, and goes on to its end\n", app->cmd->name);
+    app->stop_asked = true;
+    snprintf(line, sizeof(line), app->can_stop
+             ? "xl: %s: stops as soon as that is safe\n"
+             : "xl: %s: cannot stop here without harm to the domain, and goes "
+               "on to its end\n", app->cmd->name);
     output_stderr_soon(line, 0);
+}
+
+static bool cancelled(void *user)
+{
+    struct xl_app *app = user;
+
+    notice_signals(app);
+    return app->stop_asked;
 }
 
 static void reached(void *user, const char *point)
@@ -29,6 +41,7 @@ static void reached(void *user, const char *point)
     struct xl_app *app = user;
 
     test_hooks_reached(point);
+    app->can_stop = !strncmp(point, "merge:", strlen("merge:"));
     notice_signals(app);
     progress_reached(app->progress, point);
 }
@@ -48,16 +61,18 @@ static void guard(void *user, const char *domain)
     if (test_hooks_guarded()) guard_start(&app->guard, domain);
 }
 
-static int restore(void *user, const char *memory_path, const char *domain,
+static int restore(void *user, const char *memory_path,
+                   const char *config_json, const char *domain,
                    uint32_t *domid_r, struct manage_error *err)
 {
-    return domain_start_restore(user, memory_path, domain, domid_r, err);
+    return domain_start_restore(user, memory_path, config_json, domain,
+                                domid_r, err);
 }
 
-static int start(void *user, const char *config_path, const char *domain,
+static int start(void *user, const char *config_json, const char *domain,
                  uint32_t *domid_r, struct manage_error *err)
 {
-    return domain_start_boot(user, config_path, domain, domid_r, err);
+    return domain_start_boot(user, config_json, domain, domid_r, err);
 }
 
 static bool watched(void *user, uint32_t domid)
@@ -83,6 +98,7 @@ void application_fill(struct xl_app *app,
     application->reached = reached;
     application->progress = progress;
     application->guard = guard;
+    application->cancelled = cancelled;
     application->restore = restore;
     application->start = start;
     application->watched = watched;

@@ -3,21 +3,34 @@
 
 #include "xl/cmdtable.h"
 #include "xl/command.h"
+#include "xl/diskspec.h"
 #include "xl/options.h"
 #include "xl/output.h"
 
-enum { OPT_DESCRIPTION = OPT_OWN, OPT_DISK_ONLY, OPT_CONFIG };
+enum { OPT_DESCRIPTION = OPT_OWN, OPT_DISK_ONLY, OPT_CONFIG, OPT_EXTERNAL,
+       OPT_DISKSPEC };
 
 static const struct option longopts[] = {
     { "description", required_argument, NULL, OPT_DESCRIPTION },
     { "disk-only", no_argument, NULL, OPT_DISK_ONLY },
     { "config", required_argument, NULL, OPT_CONFIG },
+    { "external", no_argument, NULL, OPT_EXTERNAL },
+    { "diskspec", required_argument, NULL, OPT_DISKSPEC },
     OPTIONS_COMMON
 };
+
+static void add_spec(struct xl_app *app, struct diskspecs *specs)
+{
+    char why[200];
+
+    if (!diskspecs_add(specs, optarg, why, sizeof(why)))
+        options_wrong(app, "--diskspec: %s", why);
+}
 
 int main_snapshot_create(struct xl_app *app, int argc, char **argv)
 {
     struct manage_create args = { 0 };
+    struct diskspecs specs = { 0 };
     struct manage_error err;
     chain_snapshot snapshot;
     char *plan = NULL;
@@ -28,11 +41,18 @@ int main_snapshot_create(struct xl_app *app, int argc, char **argv)
         case OPT_DESCRIPTION: args.description = optarg;    break;
         case OPT_DISK_ONLY:   args.disk_only = true;        break;
         case OPT_CONFIG:      app->config_file = optarg;    break;
+        case OPT_EXTERNAL:    args.external = true;         break;
+        case OPT_DISKSPEC:    add_spec(app, &specs);        break;
         }
     }
-    if (options_done(app, argc, argv, 1, 2, &status)) return status;
+    if (options_done(app, argc, argv, 1, 2, &status)) {
+        diskspecs_dispose(&specs);
+        return status;
+    }
     args.domain = argv[optind];
     args.name = argv[optind + 1];       /* NULL, past the last one */
+    args.specs = specs.list;
+    args.num_specs = specs.num;
     args.dry_run = app->dry_run;
 
     command_error_init(&err);
@@ -50,6 +70,7 @@ int main_snapshot_create(struct xl_app *app, int argc, char **argv)
     else
         output_created(app, args.domain, &snapshot);
 out:
+    diskspecs_dispose(&specs);
     chain_snapshot_dispose(&snapshot);
     return command_end(app, rc, &err, MANAGE_OK);
 }

@@ -19,6 +19,11 @@ const struct cmd_spec cmd_table[] = {
       "[options] <Domain> [<Name>]",
       "--description TEXT      Remember TEXT with the snapshot.\n"
       "--disk-only             Leave the memory of a running domain out.\n"
+      "--external              Freeze the disks' images; what is written from\n"
+      "                        then on goes to overlays.\n"
+      "--diskspec VDEV[,snapshot=internal|external|no][,file=PATH]\n"
+      "           [,format=qcow2|qed][,reuse]\n"
+      "                        The same for one disk.\n"
       "--config FILE           The configuration of a domain that is off and\n"
       "                        has no snapshot yet.\n"
       DRY_RUN_OPTION JSON_OPTION HELP_OPTION
@@ -69,6 +74,8 @@ const struct cmd_spec cmd_table[] = {
       "--off                   Leave the domain off.\n"
       "                        The default is the state that the snapshot's\n"
       "                        memory was in, and off when it has none.\n"
+      "--undo                  Keep the present as a snapshot first.\n"
+      "--no-undo               Do not, and do not ask.\n"
       DRY_RUN_OPTION JSON_OPTION HELP_OPTION
     },
     { "snapshot-delete",
@@ -77,6 +84,11 @@ const struct cmd_spec cmd_table[] = {
       "[options] <Domain> <Name>",
       "--children              Delete all that descend from it as well.\n"
       "--children-only         Delete all that descend from it, and keep it.\n"
+      "--metadata              Forget it, and leave disks and images alone.\n"
+      "--merge                 Refuse if an image could not be merged;\n"
+      "--merge-force           keep such an image (the default).\n"
+      "--discard               Refuse if anything descends from it;\n"
+      "--discard-force         delete that as well.\n"
       DRY_RUN_OPTION JSON_OPTION HELP_OPTION
     },
     { "snapshot-rename",

@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,13 +17,12 @@
 #include "xl/domain_create.h"
 #include "xl/domain_start.h"
 #include "xl/monitor.h"
+#include "xl/restore_feed.h"
 #include "xl/xl_conf.h"
 
 /* Waiting for the create lock, device hotplug, and a disk this slow. */
 #define RESTORE_BASE_S 600
 #define RESTORE_BYTES_PER_S (4 << 20)
-/* A configuration is some ten kilobytes. */
-#define CONFIG_MAX (4 << 20)
 
 static int __attribute__((format(printf, 3, 4)))
 fail(struct manage_error *err, int rc, const char *fmt, ...)
@@ -99,148 +97,110 @@ static int find_restored(struct xl_app *app, const char *domain,
     return rc;
 }
 
-int domain_start_restore(struct xl_app *app, const char *memory_path,
-                         const char *domain, uint32_t *domid_r,
-                         struct manage_error *err)
+/* "xl restore" of what path and stdin_fd give it to read. */
+static int run_restore(struct xl_app *app, const char *path, int stdin_fd,
+                       off_t size, struct child_result *result_r)
 {
     char xl_arg[] = "xl", restore_arg[] = "restore", paused_arg[] = "-p";
-    char *path_arg = NULL, why[640];
-    char *argv[] = { xl_arg, restore_arg, paused_arg, NULL, NULL };
-    struct child_spec spec = {
+    char *path_arg = strdup(path);
+    char *argv[] = { xl_arg, restore_arg, paused_arg, path_arg, NULL };
+    const struct child_spec spec = {
         .path = app->system_xl,
         .argv = argv,
-        .stdin_fd = -1,
+        .stdin_fd = stdin_fd,
         .die_with_us = true,
+        .timeout_s = RESTORE_BASE_S + size / RESTORE_BYTES_PER_S,
     };
+    int rc;
+
+    if (!path_arg) {
+        errno = ENOMEM;
+        return ERROR_NOMEM;
+    }
+    rc = child_run(&spec, result_r);
+    free(path_arg);
+    return rc;
+}
+
+/* The same through a pipe, with another configuration in front. */
+static int run_restore_with(struct xl_app *app, const char *memory_path,
+                            const char *config_json, off_t size,
+                            struct child_result *result_r,
+                            struct manage_error *err)
+{
+    struct manage_error feed_err = { MANAGE_OK, "" };
+    struct restore_feed *feed;
+    int fd, rc, rc2;
+
+    rc = restore_feed_start(memory_path, config_json, &feed, &fd, err);
+    if (rc) return rc;
+    rc = run_restore(app, "/proc/self/fd/0", fd, size, result_r);
+    if (rc)
+        fail(err, rc, "cannot run %s: %s", app->system_xl, strerror(errno));
+    close(fd);
+    rc2 = restore_feed_finish(feed, &feed_err);
+    if (rc || !rc2) return rc;
+    *err = feed_err;
+    return rc2;
+}
+
+int domain_start_restore(struct xl_app *app, const char *memory_path,
+                         const char *config_json, const char *domain,
+                         uint32_t *domid_r, struct manage_error *err)
+{
     struct child_result result;
     struct stat st;
+    char why[640];
     int rc;
 
     rc = check_name_is_free(app, domain, err);
-    if (rc) goto out;
+    if (rc) return rc;
+    if (stat(memory_path, &st))
+        return fail(err, ERROR_FAIL, "cannot restore %s: %s: %s", domain,
+                    memory_path, strerror(errno));
 
-    if (stat(memory_path, &st)) {
-        rc = fail(err, ERROR_FAIL, "cannot restore %s: %s: %s", domain,
-                  memory_path, strerror(errno));
-        goto out;
+    if (config_json) {
+        rc = run_restore_with(app, memory_path, config_json, st.st_size,
+                              &result, err);
+    } else {
+        rc = run_restore(app, memory_path, -1, st.st_size, &result);
+        if (rc)
+            fail(err, rc, "cannot restore %s: cannot run %s: %s", domain,
+                 app->system_xl, strerror(errno));
     }
-    spec.timeout_s = RESTORE_BASE_S + st.st_size / RESTORE_BYTES_PER_S;
-    path_arg = strdup(memory_path);
-    if (!path_arg) {
-        rc = fail(err, ERROR_NOMEM, "cannot restore %s: out of memory", domain);
-        goto out;
-    }
-    argv[3] = path_arg;
-
-    rc = child_run(&spec, &result);
     if (rc) {
-        rc = fail(err, rc, "cannot restore %s: cannot run %s: %s", domain,
-                  app->system_xl, strerror(errno));
-        goto out;
+        destroy_half_built(app, domain);
+        return rc;
     }
     if (!child_succeeded(&result)) {
         /* One that ended by itself destroyed what it had begun. */
         if (!WIFEXITED(result.status)) destroy_half_built(app, domain);
         child_describe(&result, why, sizeof(why));
-        rc = fail(err, ERROR_FAIL, "cannot restore %s: xl restore: %s", domain,
-                  why);
-        goto out;
+        return fail(err, ERROR_FAIL, "cannot restore %s: xl restore: %s",
+                    domain, why);
     }
-    rc = find_restored(app, domain, domid_r, err);
-
- out:
-    free(path_arg);
-    return rc;
+    return find_restored(app, domain, domid_r, err);
 }
 
 /*
  * ---- by booting ----
  */
 
-/* The file, NUL-terminated; one that has a NUL inside is refused. */
-static int read_text(const char *path, char **text_r)
-{
-    char *text = NULL;
-    struct stat st;
-    ssize_t n;
-    off_t have = 0;
-    int fd, rc, e;
-
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st)) {
-        rc = ERROR_FAIL;
-        goto out;
-    }
-    if (!S_ISREG(st.st_mode) || st.st_size > CONFIG_MAX) {
-        errno = EFBIG;
-        rc = ERROR_INVAL;
-        goto out;
-    }
-    text = malloc(st.st_size + 1);
-    if (!text) {
-        rc = ERROR_NOMEM;
-        goto out;
-    }
-    while (have < st.st_size) {
-        n = read(fd, text + have, st.st_size - have);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) {
-            if (!n) errno = EIO;
-            rc = ERROR_FAIL;
-            goto out;
-        }
-        have += n;
-    }
-    text[have] = '\0';
-    if (strlen(text) != (size_t)have) {
-        errno = EILSEQ;
-        rc = ERROR_INVAL;
-        goto out;
-    }
-    *text_r = text;
-    text = NULL;
-    rc = 0;
-
- out:
-    e = errno;
-    free(text);
-    if (fd >= 0) close(fd);
-    errno = e;
-    return rc;
-}
-
 /* config_r is initialised by the caller. */
-static int read_config(struct xl_app *app, const char *path, const char *domain,
+static int read_config(struct xl_app *app, const char *json, const char *domain,
                        libxl_domain_config *config_r, struct manage_error *err)
 {
-    char *text = NULL;
-    int rc;
-
-    rc = read_text(path, &text);
-    if (rc) {
-        rc = fail(err, rc, "cannot start %s: %s: %s", domain, path,
-                  strerror(errno));
-        goto out;
-    }
-    rc = libxl_domain_config_from_json(app->ctx, config_r, text);
-    if (rc) {
-        rc = fail(err, ERROR_INVAL, "cannot start %s: %s is no domain "
-                  "configuration", domain, path);
-        goto out;
-    }
-    if (!config_r->c_info.name || strcmp(config_r->c_info.name, domain)) {
-        rc = fail(err, ERROR_INVAL, "cannot start %s: %s is the configuration "
-                  "of %s", domain, path,
-                  config_r->c_info.name ? config_r->c_info.name : "nothing");
-        goto out;
-    }
-
- out:
-    free(text);
-    return rc;
+    if (libxl_domain_config_from_json(app->ctx, config_r, json))
+        return fail(err, ERROR_INVAL, "cannot start %s: what is stored is no "
+                    "domain configuration", domain);
+    if (!config_r->c_info.name || strcmp(config_r->c_info.name, domain))
+        return fail(err, ERROR_INVAL, "cannot start %s: what is stored is the "
+                    "configuration of %s", domain,
+                    config_r->c_info.name ? config_r->c_info.name : "nothing");
+    return 0;
 }
 
-int domain_start_boot(struct xl_app *app, const char *config_path,
+int domain_start_boot(struct xl_app *app, const char *config_json,
                       const char *domain, uint32_t *domid_r,
                       struct manage_error *err)
 {
@@ -252,7 +212,7 @@ int domain_start_boot(struct xl_app *app, const char *config_path,
 
     libxl_domain_config_init(&config);
 
-    rc = read_config(app, config_path, domain, &config, err);
+    rc = read_config(app, config_json, domain, &config, err);
     if (rc) goto out;
     rc = check_name_is_free(app, domain, err);
     if (rc) goto out;

@@ -15,13 +15,14 @@
 
 struct xl_app;
 
-/* From a memory image in xl's save format, which holds the configuration. */
+/* From a memory image in xl's save format; with this configuration (JSON) in
+ * the place of the one it holds, unless NULL. */
 int domain_start_restore(struct xl_app *app, const char *memory_path,
-                         const char *domain, uint32_t *domid_r,
+                         const char *config_json, const char *domain, uint32_t *domid_r,
                          struct manage_error *err);
 
 /* By booting the JSON of a libxl_domain_config. */
-int domain_start_boot(struct xl_app *app, const char *config_path,
+int domain_start_boot(struct xl_app *app, const char *config_json,
                       const char *domain, uint32_t *domid_r,
                       struct manage_error *err);
 

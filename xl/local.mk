@@ -26,6 +26,7 @@ libxlapp_la_SOURCES = \
 	xl/command.c xl/command.h \
 	xl/configuration.c \
 	xl/disk_argument.c xl/disk_argument.h \
+	xl/diskspec.c xl/diskspec.h \
 	xl/domains.c xl/domains.h \
 	xl/guard.c xl/guard.h \
 	xl/help.c xl/help.h \

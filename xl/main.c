@@ -94,6 +94,7 @@ int main(int argc, char **argv)
         .config_dir = XEN_CONFIG_DIR,
         .argc = argc,
         .argv = argv,
+        .snapshot_dir = SNAPSHOT_DIR,
     };
     bool wants_help = false, ambiguous;
     int at;

@@ -227,14 +227,31 @@ void output_reverted(const struct xl_app *app, const char *domain,
     else
         printf(", and %s as domain %" PRIu32 ".\n",
                output_state(result->state), result->domid);
+    if (result->undo)
+        print_escaped("What it was before is the snapshot '", result->undo,
+                      "'.\n");
+}
+
+/* What was left for later, a line each. */
+static void note_lines(const struct xl_app *app, const char *note)
+{
+    const char *end;
+
+    for (; note && *note; note = *end ? end + 1 : end) {
+        end = strchrnul(note, '\n');
+        output_note(app, "%.*s", (int)(end - note), note);
+    }
 }
 
 void output_deleted(const struct xl_app *app, const struct manage_delete *args,
-                    int deleted)
+                    const struct manage_delete_result *result)
 {
+    int deleted = result->deleted;
+
     end_progress(app);
+    note_lines(app, result->note);
     if (app->json) {
-        output_json_deleted(args, deleted);
+        output_json_deleted(args, result);
     } else if (deleted == 1 && !args->children_only) {
         print_snapshot_of(args->name, args->domain);
         printf(" deleted.\n");

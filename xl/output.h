@@ -56,7 +56,7 @@ void output_reverted(const struct xl_app *app, const char *domain,
                      const char *name,
                      const struct manage_revert_result *result);
 void output_deleted(const struct xl_app *app, const struct manage_delete *args,
-                    int deleted);
+                    const struct manage_delete_result *result);
 void output_renamed(const struct xl_app *app, const char *domain,
                     const char *name, const char *new_name);
 /* done: "put back", "adopted" ... */
@@ -104,7 +104,8 @@ void output_json_error(const struct manage_error *err);
 void output_json_created(const char *domain, const chain_snapshot *snapshot);
 void output_json_reverted(const char *domain, const char *name,
                           const struct manage_revert_result *result);
-void output_json_deleted(const struct manage_delete *args, int deleted);
+void output_json_deleted(const struct manage_delete *args,
+                         const struct manage_delete_result *result);
 void output_json_renamed(const char *domain, const char *name,
                          const char *new_name);
 void output_json_redefined(const char *domain,

@@ -47,18 +47,21 @@ void output_json_reverted(const char *domain, const char *name,
             xjson_write_null(w);
         else
             xjson_write_uint(w, result->domid);
+        if (result->undo) write_text(w, "undo", result->undo);
     }
     write_end_anyhow(w);
 }
 
-void output_json_deleted(const struct manage_delete *args, int deleted)
+void output_json_deleted(const struct manage_delete *args,
+                         const struct manage_delete_result *result)
 {
     xjson_writer *w = write_begin();
 
     if (w) {
         write_text(w, "domain", args->domain);
         write_text(w, "snapshot", args->name);
-        xjson_write_member_int(w, "deleted", deleted);
+        xjson_write_member_int(w, "deleted", result->deleted);
+        if (result->note) write_text(w, "left_for_later", result->note);
     }
     write_end_anyhow(w);
 }

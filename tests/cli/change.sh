@@ -81,6 +81,19 @@ restarted now
 created"
 rm "$XL_TEST_DIR/script"
 
+# ---- disks ----
+
+run "$xl" snapshot-create --external web1 A
+like "create --external" "$(calls)" "create [[]web1[]] [[]A[]] [[][]] external*"
+run "$xl" snapshot-create web1 A \
+    --diskspec xvda,snapshot=external,file=/a,,b.qcow2,reuse \
+    --diskspec xvdb,snapshot=no --diskspec=xvdc,file=/c,format=qed
+like "create --diskspec" "$(calls)" "create [[]web1[]] [[]A[]] [[][]] specs
+spec [[]xvda[]] 1 [[]/a,b.qcow2[]] 0 reuse
+spec [[]xvdb[]] 2 [[][]] 0
+spec [[]xvdc[]] 1 [[]/c[]] 6
+*"
+
 # ---- revert ----
 
 run "$xl" snapshot-revert web1 A
@@ -105,7 +118,23 @@ run "$xl" snapshot-revert web1 --off A --json
 is "revert --off: JSON" "$(json '[d["state"], d["domid"]]')" "['off', None]"
 calls > /dev/null
 
+run "$xl" snapshot-revert --undo web1 A
+is "revert --undo" "$(calls)" "revert [web1] [A] unknown undo"
+run "$xl" snapshot-revert --no-undo web1 A
+is "revert --no-undo" "$(calls)" "revert [web1] [A] unknown"
+
 # ---- delete ----
+
+run "$xl" snapshot-delete --metadata web1 A
+is "delete --metadata" "$(calls)" "delete [web1] [A] metadata"
+run "$xl" snapshot-delete --merge web1 A
+is "delete --merge" "$(calls)" "delete [web1] [A] merge-now"
+run "$xl" snapshot-delete --merge-force web1 A
+is "delete --merge-force" "$(calls)" "delete [web1] [A]"
+run "$xl" snapshot-delete --discard web1 A
+is "delete --discard" "$(calls)" "delete [web1] [A] leaf-only"
+run "$xl" snapshot-delete --discard-force web1 A
+is "delete --discard-force" "$(calls)" "delete [web1] [A] children"
 
 run "$xl" snapshot-delete web1 A
 is "delete: calls" "$(calls)" "delete [web1] [A]"

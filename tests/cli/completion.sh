@@ -41,10 +41,13 @@ offers "after globals" "snapshot-list" -v -N snapshot-l
 offers "help of" "snapshot-info" help snapshot-inf
 offers "options" "--description
 --disk-only
+--diskspec
 --dry-run" snapshot-create --d
 offers "options after operands" "--running
 --paused
 --off
+--undo
+--no-undo
 --dry-run
 --json
 --help" snapshot-revert web1 before --

@@ -271,7 +271,7 @@ static void follow(const struct manage_settings *settings, char *line)
 
         if (!app->watched(app->user, 3) ||
             app->keep_watched(app->user, 3, &err) ||
-            app->restore(app->user, "memory", "g", &domid, &err) ||
+            app->restore(app->user, "memory", NULL, "g", &domid, &err) ||
             domid != 7 ||
             app->start(app->user, "config", "g", &domid, &err) || domid != 8)
             abort();
@@ -314,12 +314,18 @@ int manage_create(struct manage *m, const struct manage_create *args,
                   struct manage_error *err)
 {
     char *created;
-    int rc;
+    int i, rc;
 
-    note("create [%s] [%s] [%s]%s%s", args->domain,
+    note("create [%s] [%s] [%s]%s%s%s%s", args->domain,
          args->name ? args->name : "", args->description ? args->description
          : "", args->disk_only ? " disk-only" : "",
+         args->external ? " external" : "", args->num_specs ? " specs" : "",
          args->dry_run ? " dry-run" : "");
+    for (i = 0; i < args->num_specs; i++)
+        note("spec [%s] %d [%s] %d%s", args->specs[i].vdev,
+             args->specs[i].kind, args->specs[i].file ? args->specs[i].file
+             : "", args->specs[i].format,
+             args->specs[i].reuse ? " reuse" : "");
     rc = ask_for_configuration(m, args->domain, err);
     if (rc) return rc;
     if (!args->dry_run)
@@ -347,8 +353,9 @@ int manage_revert(struct manage *m, const struct manage_revert *args,
     int rc;
 
     (void)m;
-    note("revert [%s] [%s] %s%s", args->domain, args->name,
+    note("revert [%s] [%s] %s%s%s", args->domain, args->name,
          chain_domain_state_to_string(args->state),
+         args->undo ? " undo" : "",
          args->dry_run ? " dry-run" : "");
     rc = scripted_failure(args->domain, err);
     if (rc) return rc;
@@ -363,21 +370,25 @@ int manage_revert(struct manage *m, const struct manage_revert *args,
 }
 
 int manage_delete(struct manage *m, const struct manage_delete *args,
-                  int *deleted_r, char **plan_r, struct manage_error *err)
+                  struct manage_delete_result *result_r, char **plan_r,
+                  struct manage_error *err)
 {
     int rc;
 
     (void)m;
-    note("delete [%s] [%s]%s%s%s", args->domain, args->name,
+    note("delete [%s] [%s]%s%s%s%s%s%s", args->domain, args->name,
          args->children ? " children" : "",
          args->children_only ? " children-only" : "",
+         args->metadata ? " metadata" : "",
+         args->leaf_only ? " leaf-only" : "",
+         args->merge_now ? " merge-now" : "",
          args->dry_run ? " dry-run" : "");
     rc = scripted_failure(args->domain, err);
     if (rc) return rc;
     if (args->dry_run)
         make_plan("snapshot-delete", args->domain, plan_r);
     else
-        *deleted_r = args->children ? 3 : args->children_only ? 2 : 1;
+        result_r->deleted = args->children ? 3 : args->children_only ? 2 : 1;
     return 0;
 }
 

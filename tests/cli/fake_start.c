@@ -9,21 +9,21 @@
 #include "xl/watch.h"
 
 int domain_start_restore(struct xl_app *app, const char *memory_path,
-                         const char *domain, uint32_t *domid_r,
-                         struct manage_error *err)
+                         const char *config_json, const char *domain,
+                         uint32_t *domid_r, struct manage_error *err)
 {
     (void)err;
-    if (!app->ctx || !memory_path || !domain) return ERROR_INVAL;
+    if (!app->ctx || !memory_path || config_json || !domain) return ERROR_INVAL;
     *domid_r = 7;
     return 0;
 }
 
-int domain_start_boot(struct xl_app *app, const char *config_path,
+int domain_start_boot(struct xl_app *app, const char *config_json,
                       const char *domain, uint32_t *domid_r,
                       struct manage_error *err)
 {
     (void)err;
-    if (!app->ctx || !config_path || !domain) return ERROR_INVAL;
+    if (!app->ctx || !config_json || !domain) return ERROR_INVAL;
     *domid_r = 8;
     return 0;
 }

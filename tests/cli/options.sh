@@ -95,6 +95,28 @@ wrong "the names of all domains cannot be filtered; name one" snapshot-list \
     --names --leaves
 wrong "--running, --paused and --off exclude each other" snapshot-revert \
     web1 A --off --running
+wrong "--undo and --no-undo exclude each other" snapshot-revert web1 A --undo \
+    --no-undo
+wrong "--merge, --merge-force, --discard and --discard-force exclude each other" \
+    snapshot-delete web1 A --merge --discard
+wrong "--merge, --merge-force, --discard and --discard-force go with none of *" \
+    snapshot-delete web1 A --children --discard
+wrong "option '--diskspec' needs an argument" snapshot-create web1 --diskspec
+spec() {
+    wrong "--diskspec: $2" snapshot-create web1 --diskspec "$1"
+}
+spec "" "it begins with the disk, *"
+spec ",snapshot=no" "it begins with the disk, *"
+spec "snapshot=no" "it begins with the disk, *"
+spec "xvda,snapshot=both" "snapshot=both is neither *"
+spec "xvda,file=a" "file=a is not an absolute path"
+spec "xvda,file=" "file= is not an absolute path"
+spec "xvda,format=raw" "an overlay's format is qcow2 or qed, not raw"
+spec "xvda,reuse" "xvda: reuse needs file=PATH"
+spec "xvda,snapshot=no,file=/a" "xvda: file=, format= and reuse are for *"
+spec "xvda,reuse=yes" "'reuse' is not snapshot=, *"
+wrong "--diskspec: xvda is named twice" snapshot-create web1 --diskspec xvda \
+    --diskspec xvda,snapshot=no
 wrong "--children and --children-only exclude each other" snapshot-delete \
     --children web1 A --children-only
 wrong "unknown option '-\\\\x01'" snapshot-create web1 $'-\x01'

@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	tests/system/active.sh \
 	tests/system/bad-input.sh \
 	tests/system/disk-only.sh \
+	tests/system/external.sh \
 	tests/system/kill.sh \
 	tests/system/monitor.sh \
 	tests/system/lib.sh \

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Images that we make: their names, and how they get into the journal and
+ * from there into the chain. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "chain/images.h"
+#include "manage/internal.h"
+
+/* More would mean that something else makes files of these names. */
+#define MOST_NAMES 10000
+
+static const chain_image *find(const struct chain_model *model,
+                               const char *path)
+{
+    return path ? chain_images_find(model, path) : NULL;
+}
+
+/* The image that all below path began with: its name is the one people know. */
+static const char *root_of(const struct chain_model *model, const char *path)
+{
+    const chain_image *image;
+    int steps;
+
+    for (steps = 0; steps <= model->tree.num_images; steps++) {
+        image = find(model, path);
+        if (!image || !image->backing) break;
+        path = image->backing;
+    }
+    return path;
+}
+
+static bool in_journal(const chain_journal *journal, const char *path)
+{
+    int i;
+
+    for (i = 0; i < journal->num_images; i++)
+        if (!strcmp(journal->images[i].path, path)) return true;
+    return false;
+}
+
+static bool is_free(struct operation *op, const char *path)
+{
+    struct stat st;
+
+    return !find(&op->chain, path) && !in_journal(&op->journal, path) &&
+           lstat(path, &st) && errno == ENOENT;
+}
+
+int image_choose_path(struct operation *op, const char *image,
+                      const char *tag, char **path_r)
+{
+    const char *root = root_of(&op->chain, image), *stem, *dot, *slash;
+    struct stat st;
+    char *path;
+    int n, len;
+
+    if (stat(image, &st) || !S_ISREG(st.st_mode))
+        return manage_fail(op->err, MANAGE_REFUSED, "%s is not a file, so it"
+                           " has no folder to put an overlay into; say where"
+                           " with file=PATH", image);
+    slash = strrchr(root, '/');
+    stem = slash ? slash + 1 : root;
+    dot = strrchr(stem, '.');
+    len = dot && dot > stem ? (int)(dot - stem) : (int)strlen(stem);
+    slash = strrchr(image, '/');
+    for (n = 1; n < MOST_NAMES; n++) {
+        char suffix[16] = "";
+
+        if (n > 1) snprintf(suffix, sizeof(suffix), "-%d", n);
+        if (asprintf(&path, "%.*s/%.*s.%s%s.qcow2", (int)(slash - image),
+                     image, len, stem, tag, suffix) < 0)
+            return manage_fail_nomem(op->err);
+        if (is_free(op, path)) {
+            *path_r = path;
+            return 0;
+        }
+        free(path);
+    }
+    return manage_fail(op->err, MANAGE_FAILED, "there is no free name for a"
+                       " new image beside %s", image);
+}
+
+static int add_image(struct operation *op, const char *path,
+                     libxl_disk_format format, const char *backing, bool ours)
+{
+    chain_journal *journal = &op->journal;
+    chain_image *grown;
+
+    grown = realloc(journal->images,
+                    (journal->num_images + 1) * sizeof(*grown));
+    if (!grown) return manage_fail_nomem(op->err);
+    journal->images = grown;
+    grown += journal->num_images++;
+    chain_image_init(grown);
+    grown->format = format;
+    grown->ours = ours;
+    grown->path = strdup(path);
+    grown->backing = backing ? strdup(backing) : NULL;
+    if (!grown->path || (backing && !grown->backing))
+        return manage_fail_nomem(op->err);
+    return 0;
+}
+
+int image_note(struct operation *op, const char *vdev, const char *path,
+               libxl_disk_format format, const char *backing)
+{
+    int rc = add_image(op, path, format, backing, true);
+
+    return rc ? rc : image_note_active(op, vdev, path, format);
+}
+
+int image_note_active(struct operation *op, const char *vdev,
+                      const char *path, libxl_disk_format format)
+{
+    chain_journal *journal = &op->journal;
+    chain_active_disk *grown;
+
+    grown = realloc(journal->active,
+                    (journal->num_active + 1) * sizeof(*grown));
+    if (!grown) return manage_fail_nomem(op->err);
+    journal->active = grown;
+    grown += journal->num_active++;
+    chain_active_disk_init(grown);
+    grown->format = format;
+    grown->vdev = strdup(vdev);
+    grown->path = strdup(path);
+    return grown->vdev && grown->path ? 0 : manage_fail_nomem(op->err);
+}
+
+int image_note_base(struct operation *op, const char *path,
+                    libxl_disk_format format)
+{
+    if (find(&op->chain, path) || in_journal(&op->journal, path)) return 0;
+    return add_image(op, path, format, NULL, false);
+}
+
+int images_adopt(struct operation *op)
+{
+    const chain_journal *journal = &op->journal;
+    struct chain_error why;
+    int i, rc = 0;
+
+    /* A backing image stands before its overlay. */
+    for (i = 0; i < journal->num_images && !rc; i++) {
+        const chain_image *image = &journal->images[i];
+        const chain_image *backing = find(&op->chain, image->backing);
+
+        rc = chain_images_add(&op->chain, image->path, image->format,
+                              image->ours, image->backing, backing
+                              ? backing->format : LIBXL_DISK_FORMAT_UNKNOWN,
+                              &why);
+    }
+    for (i = 0; i < journal->num_active && !rc; i++)
+        rc = chain_images_set_active(&op->chain, journal->active[i].vdev,
+                                     journal->active[i].path,
+                                     journal->active[i].format, &why);
+    return rc ? manage_fail_chain(op->err, &why) : 0;
+}
+
+const chain_active_disk *image_disk(const struct chain_model *model,
+                                    const char *path)
+{
+    const chain_tree *tree = &model->tree;
+    const chain_image *image;
+    int i, steps;
+
+    for (i = 0; i < tree->num_active; i++) {
+        image = find(model, tree->active[i].path);
+        for (steps = 0; image && steps <= tree->num_images; steps++) {
+            if (!strcmp(image->path, path)) return &tree->active[i];
+            image = find(model, image->backing);
+        }
+    }
+    return NULL;
+}

@@ -12,8 +12,9 @@
 #   check_output REGEX TEXT COMMAND... it succeeds and prints a matching line
 #   check_equal WANTED FOUND TEXT
 #   check_said REGEX TEXT              the last check's command printed a matching line
-#   note TEXT                          say what comes next
-#   finish                             "N checks passed, M failed", and exit
+#   note TEXT                          say what comes next, and when
+#   finish                             how long it took, "N checks passed, M failed",
+#                                      and exit
 #
 # A check's command may be a function of the scenario. What it printed is in
 # the file $OUTPUT afterwards, and is shown when the check fails.
@@ -29,7 +30,7 @@ finished=
 guests=()
 
 note() {
-    printf '# %s\n' "$*"
+    printf '# %s (%d s)\n' "$*" "$SECONDS"
 }
 
 pass_() {
@@ -144,6 +145,7 @@ finish() {
             fail_ "guest $name is destroyed at the end"
     done
     rm -rf "$WORK"
+    echo "$(basename "$0") took $SECONDS s"
     echo "$passed checks passed, $failed failed"
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
     exit

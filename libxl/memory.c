@@ -25,20 +25,30 @@ void memory_capture_dispose(struct memory_capture *m)
     memory_capture_init(m);
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /*
  * Half of what dom0 could give away without swapping, and never more than
  * the whole image needs: a bigger buffer shortens the pause, but dom0 running
  * out of memory would stop every guest.
  */
-static uint64_t buffer_size(const struct domain_facts *domain, uint64_t asked)
+static void choose_buffer(const struct domain_facts *domain, uint64_t asked,
+                          bool live, struct memory_stage_args *stage)
 {
     uint64_t whole = domain->memory_bytes + domain->memory_bytes / 16 +
                      LEAST_BUFFER;
-    uint64_t size = asked ? asked
-        : (uint64_t)sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE) / 2;
+    uint64_t spare = (uint64_t)sysconf(_SC_AVPHYS_PAGES) *
+                     sysconf(_SC_PAGESIZE) / 2;
 
-    if (size > whole) size = whole;
-    return size < LEAST_BUFFER ? LEAST_BUFFER : size;
+    stage->buffer = least(asked ? asked : spare, whole);
+    if (stage->buffer < LEAST_BUFFER) stage->buffer = LEAST_BUFFER;
+    /* While the guest runs on, there is nothing to gain. */
+    if (live) return;
+    stage->ready = least(stage->buffer, spare);
+    stage->hold = stage->buffer == whole;
 }
 
 static void no_progress(void *user, uint64_t bytes, uint64_t estimate)
@@ -47,19 +57,19 @@ static void no_progress(void *user, uint64_t bytes, uint64_t estimate)
 
 static int start_stage(struct memory_capture *m,
                        const libxl_domain_snapshot_args *args, int fd,
-                       const libxl_snapshot_callbacks *callbacks, int *pipe_r,
-                       libxl_snapshot_diag *diag)
+                       bool live, const libxl_snapshot_callbacks *callbacks,
+                       int *pipe_r, libxl_snapshot_diag *diag)
 {
     bool progress = callbacks && callbacks->progress;
     struct memory_stage_args stage = {
         .out_fd = fd,
-        .buffer = buffer_size(m->domain, args->memory_buffer),
         .estimate = m->domain->memory_bytes,
         .progress = progress ? callbacks->progress : no_progress,
         .user = callbacks ? callbacks->user : NULL,
     };
     int rc;
 
+    choose_buffer(m->domain, args->memory_buffer, live, &stage);
     rc = memory_stage_start(&stage, &m->stage, pipe_r);
     if (rc) xls_diag(diag, rc, NULL, "cannot start to take the memory");
     return rc;
@@ -104,7 +114,7 @@ static int save(struct memory_capture *m,
     int pipe_fd, rc, rc2;
     bool stopped = false;
 
-    rc = start_stage(m, args, fd, callbacks, &pipe_fd, diag);
+    rc = start_stage(m, args, fd, live, callbacks, &pipe_fd, diag);
     if (rc) return rc;
     m->live = live;
     m->clock = pause_clock_start(m->sctx->ctx, m->domain->domid);

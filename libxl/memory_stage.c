@@ -36,6 +36,7 @@ struct memory_stage {
     struct chunk *first, **last;    /* full, on their way to the writer */
     struct chunk *spare;            /* written, to be used again */
     uint64_t queued;                /* bytes in chunks that exist */
+    bool hold;                      /* the writer does nothing yet */
     bool ended;                     /* the reader has seen the end */
     bool abandoned;                 /* nobody wants it any more */
     int failure;                    /* the first errno */
@@ -51,6 +52,21 @@ static void fail(struct memory_stage *s, int errnoval)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* No room: what was held back has to go now. */
+static void let_go(struct memory_stage *s)
+{
+    s->hold = false;
+    pthread_cond_broadcast(&s->changed);
+}
+
+static struct chunk *new_chunk(struct memory_stage *s)
+{
+    struct chunk *c = malloc(sizeof(*c) + CHUNK_BYTES);
+
+    if (c) s->queued += CHUNK_BYTES;
+    return c;
+}
+
 /* A chunk to fill; waits while the buffer is full. NULL: give up. */
 static struct chunk *get_chunk(struct memory_stage *s)
 {
@@ -58,24 +74,25 @@ static struct chunk *get_chunk(struct memory_stage *s)
 
     pthread_mutex_lock(&s->lock);
     while (!s->spare && s->queued + CHUNK_BYTES > s->args.buffer &&
-           s->queued && !s->failure && !s->abandoned)
+           s->queued && !s->failure && !s->abandoned) {
+        let_go(s);
         pthread_cond_wait(&s->changed, &s->lock);
+    }
     if (s->failure || s->abandoned) goto out;
     if (s->spare) {
         c = s->spare;
         s->spare = c->next;
     } else {
-        c = malloc(sizeof(*c) + CHUNK_BYTES);
+        c = new_chunk(s);
         if (!c) {
             /* Less buffer than was hoped for. None at all is a failure. */
+            let_go(s);
             while (!s->spare && s->queued && !s->failure && !s->abandoned)
                 pthread_cond_wait(&s->changed, &s->lock);
             if (s->failure || s->abandoned) goto out;
             c = s->spare;
             if (c) s->spare = c->next;
             else s->failure = ENOMEM;
-        } else {
-            s->queued += CHUNK_BYTES;
         }
     }
     if (c) {
@@ -165,7 +182,8 @@ static void *writer_thread(void *arg)
 
     for (;;) {
         pthread_mutex_lock(&s->lock);
-        while (!s->first && !s->ended && !s->failure && !s->abandoned)
+        while ((!s->first || s->hold) && !s->ended && !s->failure &&
+               !s->abandoned)
             pthread_cond_wait(&s->changed, &s->lock);
         c = s->failure || s->abandoned ? NULL : s->first;
         if (c) {
@@ -207,6 +225,21 @@ static void stage_free(struct memory_stage *s)
     free(s);
 }
 
+/* The kernel gives memory when it is first touched, a page at a time. Too
+ * little of it is no failure here: get_chunk has a say in that. */
+static void make_ready(struct memory_stage *s)
+{
+    struct chunk *c;
+    size_t i;
+
+    while (s->queued + CHUNK_BYTES <= s->args.ready && (c = new_chunk(s))) {
+        for (i = 0; i < CHUNK_BYTES; i += 4096)
+            *(volatile char *)&c->data[i] = 0;
+        c->next = s->spare;
+        s->spare = c;
+    }
+}
+
 /* Signals are the application's affair, not our threads'. */
 static int start_thread(pthread_t *thread, void *(*fn)(void *), void *arg)
 {
@@ -228,6 +261,7 @@ int memory_stage_start(const struct memory_stage_args *args,
 
     if (!s) return ERROR_NOMEM;
     s->args = *args;
+    s->hold = args->hold;
     s->last = &s->first;
     s->pipe_rd = s->pipe_wr = -1;
     pthread_mutex_init(&s->lock, NULL);
@@ -239,6 +273,7 @@ int memory_stage_start(const struct memory_stage_args *args,
     s->pipe_wr = fds[1];
     /* Fewer wake-ups; the default is right, too, only slower. */
     (void)fcntl(s->pipe_wr, F_SETPIPE_SZ, CHUNK_BYTES);
+    make_ready(s);
 
     r = start_thread(&s->writer, writer_thread, s);
     if (r) goto out;

@@ -85,11 +85,12 @@ static void check_file(int fd, uint64_t total)
     }
 }
 
-static void through(uint64_t total, size_t piece, uint64_t buffer)
+static void through_with(uint64_t total, size_t piece, uint64_t buffer,
+                         uint64_t ready, bool hold)
 {
     struct memory_stage_args args = {
         .out_fd = temporary(), .buffer = buffer, .estimate = total,
-        .progress = count,
+        .ready = ready, .hold = hold, .progress = count,
     };
     struct memory_stage *stage;
     uint64_t bytes = 0;
@@ -105,6 +106,14 @@ static void through(uint64_t total, size_t piece, uint64_t buffer)
     close(args.out_fd);
 }
 
+static void through(uint64_t total, size_t piece, uint64_t buffer)
+{
+    through_with(total, piece, buffer, 0, false);
+    through_with(total, piece, buffer, buffer, false);
+    through_with(total, piece, buffer, 0, true);
+    through_with(total, piece, buffer, buffer, true);
+}
+
 static void everything_arrives(void **state)
 {
     through(0, 1, MIB);
@@ -118,6 +127,27 @@ static void everything_arrives(void **state)
 static void tiny_buffer(void **state)
 {
     through(5 * MIB, 65536, 1);
+}
+
+/* What is held back is written at the end, and not before as long as it fits. */
+static void held_back(void **state)
+{
+    struct memory_stage_args args = {
+        .out_fd = temporary(), .buffer = 4 * MIB, .ready = 4 * MIB,
+        .hold = true,
+    };
+    struct memory_stage *stage;
+    uint64_t bytes = 0;
+    int fd, errnoval = 0;
+
+    assert_int_equal(memory_stage_start(&args, &stage, &fd), 0);
+    assert_int_equal(feed(fd, 3 * MIB, MIB), 0);
+    usleep(100000);
+    assert_int_equal(lseek(args.out_fd, 0, SEEK_END), 0);
+    assert_int_equal(memory_stage_finish(stage, &bytes, &errnoval), 0);
+    assert_int_equal(bytes, 3 * MIB);
+    check_file(args.out_fd, 3 * MIB);
+    close(args.out_fd);
 }
 
 /* A full disk is told, and whoever writes to the pipe is not left hanging. */
@@ -159,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_arrives),
         cmocka_unit_test(tiny_buffer),
+        cmocka_unit_test(held_back),
         cmocka_unit_test(disk_full),
         cmocka_unit_test(abort_discards),
     };

@@ -17,16 +17,22 @@ after_snapshot=ours
 
 # watcher_pids DOMID: "KIND PID" of each process that watches it. Found in
 # another way than xl does: through the logs, not through the processes.
+# The last such line of a log counts. One look at all logs: a boot that has run
+# for a while has a hundred of them, and each process is slow to start.
 watcher_pids() {
     local log line pid kind
-    for log in "$LOGS"/xl-*.log*; do
-        line=$(grep -a '^Waiting for domain .* to die \[pid [0-9]*\]$' "$log" | tail -n 1)
+    local -A last=()
+    while IFS= read -r line; do
+        last[${line%%:Waiting for domain *}]=$line
+    done < <(grep -aH '^Waiting for domain .* to die \[pid [0-9]*\]$' "$LOGS"/xl-*.log*)
+    for log in "${!last[@]}"; do
+        line=${last[$log]}
         pid=${line##*\[pid }
         pid=${pid%\]}
-        if [ -z "$pid" ] || [ ! -d "/proc/$pid" ]; then continue; fi
+        [ -d "/proc/$pid" ] || continue
+        case $line in *" (domid $1) to die "*) ;; *) continue ;; esac
         case $(readlink "/proc/$pid/exe") in */xl) ;; *) continue ;; esac
         [ "$(readlink "/proc/$pid/fd/2")" = "$log" ] || continue
-        case $line in *" (domid $1) to die "*) ;; *) continue ;; esac
         kind=xl
         ! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q ' snapshot-monitor ' || kind=ours
         echo "$kind $pid"

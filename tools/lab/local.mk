@@ -17,6 +17,7 @@ EXTRA_DIST += \
 	tools/lab/dom0/boot \
 	tools/lab/dom0/init \
 	tools/lab/dom0/labguest \
+	tools/lab/dom0/labguest.py \
 	tools/lab/guest/counter.c \
 	tools/lab/guest/counter.h \
 	tools/lab/guest/disk.c \

@@ -60,7 +60,7 @@ class Machine:
         self.console = console
         self._socket = os.path.join(scratch, "console.sock")
         self._log = os.path.join(scratch, "qemu.log")
-        kernel = os.path.join(boot, "vmlinuz")
+        kernel = os.path.join(boot, "vmlinux")
         image = os.path.join(boot, "dom0.img")
         argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi",
                 "-cpu", _CPU[guest_type], "-smp", "2", "-m", str(memory),

@@ -26,7 +26,9 @@ from .machine import Machine
 _POLL_SECONDS = 0.05
 _STOP_SECONDS = 60
 _DISK_BYTES = 16 << 30      # sparse; what dom0 writes is freed at the end
-_HELPERS = {"dom0/boot": "usr/lib/xenlab/boot", "dom0/labguest": "usr/bin/labguest"}
+_HELPERS = {"dom0/boot": "usr/lib/xenlab/boot",
+            "dom0/labguest": "usr/bin/labguest",
+            "dom0/labguest.py": "usr/lib/xenlab/labguest.py"}
 
 
 class Session:
@@ -73,7 +75,7 @@ class Session:
             os.chmod(path, 0o755)
         guest = os.path.join(overlay, "usr/lib/xenlab/guest")
         os.mkdir(guest)
-        for name in ("vmlinuz", "guest.img"):
+        for name in ("vmlinuz", "vmlinux", "guest.img"):
             shutil.copy(os.path.join(boot, name), guest)
         return overlay
 

@@ -15,34 +15,48 @@ note "guest type $type, two disks, $cycles cycles"
 guest_start g -d 2
 boot=$(guest_boot g)
 
+# The guest's count and boot id of one instant, in $count and $id: an emulated
+# machine is slow to start anything.
+look() {
+    local state
+    state=" $(labguest counters g) "
+    count=${state#* count=}
+    count=${count%% *}
+    id=${state#* boot=}
+    id=${id%% *}
+}
+
 cycle() {
-    local i=$1 before at later
-    before=$(guest_count g)
+    local i=$1 count id before at
+    look
+    before=$count
     check "cycle $i: create" xl snapshot-create g "s$i" || return
     sed 's/^/        /' "$OUTPUT"
-    at=$(guest_count g)
-    check "cycle $i: it runs on" labguest wait g --past $((at + 10)) || return
-    check "cycle $i: it is healthy" labguest healthy g
+    look
+    at=$count
+    check "cycle $i: it runs on, and is healthy" \
+        labguest healthy g --past $((at + 10)) || return
     check "cycle $i: the disks' snapshots are of one instant" \
         disks_agree - g --snapshot "s$i"
-    later=$(guest_count g)
+    look
     check "cycle $i: revert" xl snapshot-revert g "s$i" || return
+    check "cycle $i: RAM and disks agree" labguest healthy g || return
     # Its first new count is after the snapshot, and before what it had
-    # reached: RAM went back.
-    check "cycle $i: it counts" labguest wait g || return
-    check "cycle $i: RAM went back ($before .. $at .. $later)" \
-        count_between g "$before" "$later"
-    check_equal "$boot" "$(guest_boot g)" "cycle $i: the same boot"
-    check "cycle $i: RAM and disks agree" labguest healthy g
+    # reached, but for a moment since the revert: RAM went back.
+    went_back "$before" "$at" "$count" "$i"
+    check_equal "$boot" "$id" "cycle $i: the same boot"
     check_output "^s$i\$" "cycle $i: s$i is current" xl snapshot-current g
 }
 
-# It may have counted for a moment since the revert.
-count_between() {
-    local count
-    count=$(guest_count "$1")
-    echo "count $count"
-    [ "$count" -ge "$2" ] && [ "$count" -lt $(($3 + 60)) ]
+went_back() {
+    local later=$3
+    look
+    check "cycle $4: RAM went back ($1 .. $2 .. $later, and then $count)" \
+        between "$1" "$count" $((later + 60))
+}
+
+between() {
+    [ "$2" -ge "$1" ] && [ "$2" -lt "$3" ]
 }
 
 for i in $(seq "$cycles"); do

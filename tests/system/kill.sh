@@ -7,7 +7,10 @@
 # Once as it is, where the guard sees to it at once, and once with the guard
 # killed as well, where the next command does.
 #
-#   kill.sh [guarded|alone]     one of the two; both, unless told otherwise
+#   kill.sh [guarded|alone|alternate]...
+#
+# Both, one after the other, unless told otherwise; "alternate" takes turns, so
+# that each point is killed at one time, which takes half as long.
 
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -62,17 +65,27 @@ delete_points=$(points_of xl snapshot-delete g probe)
 total=$(echo "$create_points $revert_points $delete_points" | wc -w)
 check "there are ten points and more ($total)" test "$total" -ge 10
 
+# at POINT: with or without the guard, as the mode says.
+at() {
+    local without=
+    turn=$((turn + 1))
+    case $mode in
+    guarded) ;;
+    alone) without=1 ;;
+    alternate) [ $((turn % 2)) -eq 0 ] || without=1 ;;
+    *) fail_ "there is no mode '$mode'" ;;
+    esac
+    export XL_SNAPSHOT_NO_GUARD=$without
+    note "with${without:+out} the guard: $1"
+}
+
+turn=0
 round() {
     local mode=$1 point boot
-    case $mode in
-    guarded) export XL_SNAPSHOT_NO_GUARD= ;;
-    alone) export XL_SNAPSHOT_NO_GUARD=1 ;;
-    *) fail_ "there is no mode '$mode'"; return ;;
-    esac
     boot=$(guest_boot g)
 
     for point in $create_points; do
-        note "$mode: $point"
+        at "$point"
         check "killed" killed_at "$point" xl snapshot-create g new
         sound "$point"
         check "$point: the guest runs, RAM and disks agree" labguest healthy g
@@ -81,7 +94,7 @@ round() {
             check "it was finished; delete it" xl snapshot-delete g new
     done
     for point in $revert_points; do
-        note "$mode: $point"
+        at "$point"
         check "killed" killed_at "$point" xl snapshot-revert g keep
         sound "$point"
         check "$point: the guest runs, RAM and disks agree" labguest healthy g
@@ -89,7 +102,7 @@ round() {
         check_equal 1 "$("$SYSTEM_XL" list | grep -c '^g ')" "$point: one domain"
     done
     for point in $delete_points; do
-        note "$mode: $point"
+        at "$point"
         xl snapshot-list --names g | grep -qx new ||
             check "create one to delete" xl snapshot-create g new
         check "killed" killed_at "$point" xl snapshot-delete g new

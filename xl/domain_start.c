@@ -169,7 +169,8 @@ int domain_start_restore(struct xl_app *app, const char *memory_path,
                  app->system_xl, strerror(errno));
     }
     if (rc) {
-        destroy_half_built(app, domain);
+        /* It may have been given all that it needed before that. */
+        if (config_json) destroy_half_built(app, domain);
         return rc;
     }
     if (!child_succeeded(&result)) {

@@ -50,7 +50,8 @@ void guard_start(struct guard *guard, const char *domain)
 {
     int fds[2], rd, r;
 
-    guard->pid = 0;
+    /* One command may take several steps, each with a journal of its own. */
+    if (guard->pid) return;
     if (pipe2(fds, O_CLOEXEC)) return;
     rd = fcntl(fds[0], F_DUPFD_CLOEXEC, 10);
     close(fds[0]);

@@ -11,6 +11,7 @@ libchain_la_SOURCES = \
 	chain/images_next.c \
 	chain/index.c chain/index.h \
 	chain/journal.c \
+	chain/leftovers.c \
 	chain/lock.c chain/lock.h \
 	chain/model.c chain/model.h \
 	chain/name.c chain/name.h \

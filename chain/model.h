@@ -140,6 +140,12 @@ int chain_model_set_parent(struct chain_model *model, uint64_t serial,
 int chain_model_set_current(struct chain_model *model, uint64_t serial,
                             struct chain_error *err);
 
+/* Add a copy of an internal disk to the leftovers; remove the one at index. */
+int chain_model_add_leftover(struct chain_model *model, const chain_disk *disk,
+                             struct chain_error *err);
+int chain_model_remove_leftover(struct chain_model *model, int index,
+                                struct chain_error *err);
+
 /* The domain's uuid as last seen. */
 int chain_model_set_domain_uuid(struct chain_model *model, const char *uuid,
                                 struct chain_error *err);

@@ -258,6 +258,24 @@ static int parents_check(const chain_tree *tree, struct chain_index *index,
     return 0;
 }
 
+static int leftovers_check(const chain_tree *tree, struct chain_error *err)
+{
+    int i, rc;
+
+    if (tree->num_leftovers < 0 ||
+        (unsigned int)tree->num_leftovers > CHAIN_MAX_SNAPSHOTS)
+        return chain_error_set(err, ERROR_BADFAIL, "leftovers: more than %u",
+                               CHAIN_MAX_SNAPSHOTS);
+    for (i = 0; i < tree->num_leftovers; i++) {
+        rc = tree->leftovers[i].treatment == CHAIN_DISK_TREATMENT_INTERNAL
+            ? disk_check(&tree->leftovers[i], err)
+            : chain_error_set(err, ERROR_INVAL, "treatment: not internal");
+        if (rc)
+            return chain_error_within(err, ERROR_BADFAIL, "leftovers[%d].", i);
+    }
+    return 0;
+}
+
 int chain_tree_validate(const chain_tree *tree, struct chain_error *err)
 {
     struct chain_index index = { 0 };
@@ -290,6 +308,8 @@ int chain_tree_validate(const chain_tree *tree, struct chain_error *err)
         goto out;
     }
     rc = chain_tree_images_check(tree, err);
+    if (rc) goto out;
+    rc = leftovers_check(tree, err);
 
 out:
     chain_index_dispose(&index);

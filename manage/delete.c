@@ -76,11 +76,9 @@ static int check_disks(struct operation *op, const struct targets *targets)
             if (rc) return rc;
             if (!present) continue;
             if (disk_domid(op, disk) != LIBXL_SNAPSHOT_NO_DOMAIN) continue;
+            /* Below the running guest's own: see leftovers.c. */
             if (op->running && chain_images_in_use(&op->chain, disk->path))
-                return manage_fail(op->err, MANAGE_BUSY, "disk %s: '%s' is"
-                    " inside %s, which lies below the image that the running"
-                    " guest uses, and can be changed only while the guest is"
-                    " off", disk->vdev, s->name, disk->path);
+                continue;
             rc = disk_to_libxl(disk, &image, op->err);
             if (rc) return rc;
             libxl_snapshot_diag_init(&diag);
@@ -208,13 +206,21 @@ static int forget(struct operation *op)
     const chain_journal *journal = &op->journal;
     uint64_t *serials;
     struct chain_error why;
-    int i, n = 0, rc;
+    int i, n = 0, rc = 0;
 
-    serials = calloc(journal->num_snapshots, sizeof(*serials));
+    serials = calloc(journal->num_snapshots + 1, sizeof(*serials));
     if (!serials) return manage_fail_nomem(op->err);
-    for (i = 0; i < journal->num_snapshots; i++)
-        if (chain_model_by_serial(&op->chain, journal->snapshots[i].serial))
-            serials[n++] = journal->snapshots[i].serial;
+    for (i = 0; i < journal->num_snapshots && !rc; i++) {
+        const chain_snapshot *s = &journal->snapshots[i];
+
+        if (!chain_model_by_serial(&op->chain, s->serial)) continue;
+        serials[n++] = s->serial;
+        rc = leftovers_add(op, s);
+    }
+    if (rc) {
+        free(serials);
+        return rc;
+    }
     rc = n ? chain_model_remove(&op->chain, serials, n, &why) : 0;
     if (rc) manage_fail_chain(op->err, &why);
     else if (n) rc = operation_save(op);
@@ -228,7 +234,8 @@ static int release(struct operation *op, const chain_snapshot *snapshot)
     int i, rc;
 
     for (i = 0; i < snapshot->num_disks; i++) {
-        if (snapshot->disks[i].treatment != CHAIN_DISK_TREATMENT_INTERNAL)
+        if (snapshot->disks[i].treatment != CHAIN_DISK_TREATMENT_INTERNAL ||
+            leftovers_have(op, &snapshot->disks[i]))
             continue;
         manage_reached(op->m, "delete:disk");
         rc = disk_delete_snapshot(op, &snapshot->disks[i]);
@@ -246,8 +253,8 @@ static int merge_images(struct operation *op, char **note)
     int rc;
 
     rc = images_remove_doomed(op);
-    if (rc) return rc;
-    rc = images_settle(op, true, note);
+    if (!rc) rc = images_settle(op, true, note);
+    if (!rc) rc = leftovers_settle(op, note);
     if (!rc) manage_reached(op->m, "delete:merged");
     return rc;
 }

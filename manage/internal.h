@@ -203,6 +203,16 @@ int images_adopt(struct operation *op);
 const chain_active_disk *image_disk(const struct chain_model *model,
                                     const char *path);
 
+/* ---- leftovers.c ---- */
+
+/* Note those internal disks of a snapshot that goes which cannot be deleted
+ * from their images now; in memory. */
+int leftovers_add(struct operation *op, const chain_snapshot *snapshot);
+bool leftovers_have(const struct operation *op, const chain_disk *disk);
+
+/* Delete those that can be deleted now, each published. note: as below. */
+int leftovers_settle(struct operation *op, char **note);
+
 /* ---- settle.c ---- */
 
 /*

@@ -15,6 +15,7 @@ libmanage_la_SOURCES = \
 	manage/images.c \
 	manage/import_check.c manage/import_check.h \
 	manage/internal.h \
+	manage/leftovers.c \
 	manage/look.c \
 	manage/manage.c manage/manage.h \
 	manage/new_file.c manage/new_file.h \

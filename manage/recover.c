@@ -298,7 +298,7 @@ static int finish_delete(struct operation *op, char **report)
 
     rc = op->journal.step == CHAIN_STEP_BEGUN ? forget_continue(op)
                                               : delete_continue(op, report);
-    if (!rc)
+    if (!rc && num)
         note_add(report, "finished deleting %d snapshot%s of '%s'", num,
              num == 1 ? "" : "s", op->domain);
     return rc;
@@ -387,11 +387,13 @@ static int settle_now(struct operation *op, char **report)
     struct chain_image_step step;
     int rc;
 
-    if (!chain_images_next(&op->chain, NULL, NULL, NULL, &step)) return 0;
+    if (!chain_images_next(&op->chain, NULL, NULL, NULL, &step))
+        return leftovers_settle(op, report);
     op->journal.verb = CHAIN_VERB_DELETE;
     op->journal.running = op->running;
     op->journal.domid = op->running ? op->domid : 0;
     rc = images_settle(op, true, report);
+    if (!rc) rc = leftovers_settle(op, report);
     if (!rc && op->journaled) rc = operation_journal_clear(op);
     return rc;
 }

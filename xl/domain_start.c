@@ -224,7 +224,9 @@ int domain_start_boot(struct xl_app *app, const char *config_json,
         goto out;
     }
 
+    signals_lend(&app->signals);
     rc = domain_create(app->ctx, &conf, &config, &domid);
+    signals_take_back(&app->signals);
     if (rc) {
         name = libxl_error_to_string(rc);
         rc = fail(err, rc, rc == ERROR_NOMEM

@@ -38,6 +38,46 @@ void signals_hold(struct signals *signals)
     signals->held = true;
 }
 
+static int held(size_t i)
+{
+    const size_t n = sizeof(from_people) / sizeof(*from_people);
+
+    _Static_assert(sizeof(from_people) + sizeof(from_calls) ==
+                   SIGNALS_HELD * sizeof(int), "as many as there is room for");
+    return i < n ? from_people[i] : from_calls[i - n];
+}
+
+static void forget(int signum)
+{
+    (void)signum;
+}
+
+void signals_lend(struct signals *signals)
+{
+    struct sigaction action = { .sa_handler = forget, .sa_flags = SA_RESTART };
+    size_t i;
+
+    if (!signals->held) return;
+    sigemptyset(&action.sa_mask);
+    for (i = 0; i < SIGNALS_HELD; i++)
+        sigaction(held(i), &action, &signals->actions[i]);
+    pthread_sigmask(SIG_SETMASK, &signals->before, NULL);
+}
+
+void signals_take_back(struct signals *signals)
+{
+    sigset_t set;
+    size_t i;
+
+    if (!signals->held) return;
+    sigemptyset(&set);
+    ADD(&set, from_people);
+    ADD(&set, from_calls);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    for (i = 0; i < SIGNALS_HELD; i++)
+        sigaction(held(i), &signals->actions[i], NULL);
+}
+
 static int take(const sigset_t *set)
 {
     static const struct timespec now = { 0, 0 };

@@ -15,9 +15,12 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#define SIGNALS_HELD 10
+
 struct signals {
     bool held;
     sigset_t before;        /* the mask to go back to, and to give to others */
+    struct sigaction actions[SIGNALS_HELD]; /* while they are lent */
 };
 
 /* Before any thread is made. */
@@ -26,6 +29,15 @@ void signals_hold(struct signals *signals);
 /* Takes one pending signal that somebody sent to end or stop the program:
  * its number, or 0 when there is none. */
 int signals_noticed(const struct signals *signals);
+
+/*
+ * While children are made that outlive us, a domain's QEMU among them: what is
+ * blocked, they would never be told, and libxl ends QEMU with a SIGHUP. They do
+ * not inherit handlers, so until signals_take_back() the signals are caught,
+ * and forgotten. Nothing when they are not held. For one thread at a time.
+ */
+void signals_lend(struct signals *signals);
+void signals_take_back(struct signals *signals);
 
 /* Forgets what is pending and goes back to the mask of before. */
 void signals_release(struct signals *signals);

@@ -12,6 +12,7 @@ libxlwatch_la_SOURCES = \
 	xl/monitor_lock.c xl/monitor_lock.h \
 	xl/monitor_loop.c \
 	xl/restore_feed.c xl/restore_feed.h \
+	xl/signals.c xl/signals.h \
 	xl/watch.c xl/watch.h \
 	xl/watcher_scan.c xl/watcher_scan.h \
 	xl/xl_conf.c xl/xl_conf.h

@@ -34,6 +34,16 @@ boot=$(guest_boot g)
 check "it is told to reboot" labguest command g reboot
 check "it comes back" labguest wait g --other-boot "$boot" --timeout 240
 
+note "its QEMU heeds the SIGHUP by which libxl ends it"
+heeds_sighup() {
+    local mask
+    mask=$(awk '/^SigBlk/ {print $2}' "/proc/$1/status") || return 1
+    echo "blocked: $mask"
+    (((0x$mask & 1) == 0))
+}
+qemu=$(pgrep -f 'xen-qemu-system.*-name g ')
+check "QEMU $qemu does not block it" heeds_sighup "$qemu"
+
 note "a paused guest"
 check "pause" "$SYSTEM_XL" pause g
 check_exit 5 "its memory cannot be taken" xl snapshot-create g m1

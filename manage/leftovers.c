@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Internal snapshots in images below the one that a running guest writes to:
+ * QEMU has those open to read, and neither it nor qemu-img can change them
+ * now. The chain keeps count of them until that has ended.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "chain/images.h"
+#include "manage/internal.h"
+#include "manage/note.h"
+
+static bool can_delete_now(struct operation *op, const chain_disk *disk)
+{
+    return !op->running || !chain_images_in_use(&op->chain, disk->path) ||
+           disk_domid(op, disk) != LIBXL_SNAPSHOT_NO_DOMAIN;
+}
+
+static bool is_same(const chain_disk *a, const chain_disk *b)
+{
+    return !strcmp(a->path, b->path) && a->date_sec == b->date_sec &&
+           a->date_nsec == b->date_nsec && a->id && b->id &&
+           !strcmp(a->id, b->id);
+}
+
+bool leftovers_have(const struct operation *op, const chain_disk *disk)
+{
+    const chain_tree *tree = &op->chain.tree;
+    int i;
+
+    for (i = 0; i < tree->num_leftovers; i++)
+        if (is_same(&tree->leftovers[i], disk)) return true;
+    return false;
+}
+
+int leftovers_add(struct operation *op, const chain_snapshot *snapshot)
+{
+    struct chain_error why;
+    int i, rc;
+
+    for (i = 0; i < snapshot->num_disks; i++) {
+        const chain_disk *disk = &snapshot->disks[i];
+
+        if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL ||
+            can_delete_now(op, disk) || leftovers_have(op, disk))
+            continue;
+        rc = chain_model_add_leftover(&op->chain, disk, &why);
+        if (rc) return manage_fail_chain(op->err, &why);
+    }
+    return 0;
+}
+
+int leftovers_settle(struct operation *op, char **note)
+{
+    const chain_tree *tree = &op->chain.tree;
+    struct chain_error why;
+    int i = 0, rc;
+
+    while (i < tree->num_leftovers) {
+        const chain_disk *disk = &tree->leftovers[i];
+        bool known = chain_images_find(&op->chain, disk->path);
+
+        if (known && !can_delete_now(op, disk)) {
+            note_add(note, "%s keeps what the deleted snapshot held, as long"
+                     " as the guest runs on images above it", disk->path);
+            i++;
+            continue;
+        }
+        rc = known ? disk_delete_snapshot(op, disk) : 0;
+        if (rc) {
+            note_add(note, "%s keeps what a deleted snapshot held: %s",
+                     disk->path, op->err ? op->err->text : "failed");
+            if (op->err) op->err->outcome = MANAGE_OK;
+            i++;
+            continue;
+        }
+        rc = chain_model_remove_leftover(&op->chain, i, &why);
+        if (rc) return manage_fail_chain(op->err, &why);
+        rc = operation_save(op);
+        if (rc) return rc;
+    }
+    return 0;
+}

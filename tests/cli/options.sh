@@ -126,7 +126,7 @@ snapshot 1 0 A | put created
 run "$xl" snapshot-create web1 --disk-only A --description "some text"
 is "options between" "$(calls)" "create [web1] [A] [some text] disk-only
 created"
-run "$xl" snapshot-create --descr="some text" web1 --disk A
+run "$xl" snapshot-create --descr="some text" web1 --disk-o A
 is "shortened" "$(calls)" "create [web1] [A] [some text] disk-only
 created"
 run "$xl" snapshot-create -- web1 --disk-only

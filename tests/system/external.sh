@@ -100,7 +100,7 @@ for name in e1 e3 i1 e4 e2 "$undo"; do
     check "the guest is healthy" labguest healthy g
 done
 check_equal "" "$(xl snapshot-list --names g)" "no snapshot is left"
-ls -l "$folder" | sed 's/^/        /'
+find "$folder" -name 'g-*' -printf '        %f %s\n' | sort
 check "recover merges what is left" xl snapshot-recover g
 sed 's/^/        /' "$OUTPUT"
 check "it is healthy" labguest healthy g

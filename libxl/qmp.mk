@@ -9,6 +9,7 @@ QMP_SOURCES = \
 	libxl/deadline.h \
 	libxl/diag.c libxl/diag.h \
 	libxl/domain_lock.c libxl/domain_lock.h \
+	libxl/guest_agent.c libxl/guest_agent.h \
 	libxl/image_info.c libxl/image_info.h \
 	libxl/image_merge.c libxl/image_merge.h \
 	libxl/image_users.c libxl/image_users.h \

@@ -16,6 +16,7 @@ qmp_test_libs = libqmptest.la $(CMOCKA_LIBS)
 qmp_tests = \
 	tests/qmp/test-block-graph \
 	tests/qmp/test-child \
+	tests/qmp/test-guest-agent \
 	tests/qmp/test-image-users \
 	tests/qmp/test-live-merge \
 	tests/qmp/test-merge \
@@ -34,6 +35,7 @@ TESTS += $(qmp_tests)
 
 tests_qmp_test_block_graph_LDADD = $(qmp_test_libs)
 tests_qmp_test_child_LDADD = $(qmp_test_libs)
+tests_qmp_test_guest_agent_LDADD = $(qmp_test_libs)
 tests_qmp_test_image_users_LDADD = $(qmp_test_libs)
 tests_qmp_test_live_merge_SOURCES = tests/qmp/test-live-merge.c \
 	tests/qmp/model_qemu.c tests/qmp/model_qemu.h

@@ -96,12 +96,13 @@ static void send_one_by_one(struct peer *peer, const char *text)
 
 static void remember_id(struct peer *peer, const char *line)
 {
-    const char *id = strstr(line, "\"id\":\"");
+    const char *id = strstr(line, "\"id\":");
     size_t len;
 
     if (!id) return;
-    id += strlen("\"id\":\"");
-    len = strcspn(id, "\"");
+    id += strlen("\"id\":");
+    id += *id == '"';           /* a guest agent's is a number */
+    len = strcspn(id, "\"}");
     assert(len < sizeof(peer->id));
     memcpy(peer->old, peer->id, sizeof(peer->old));
     memcpy(peer->id, id, len);
@@ -143,6 +144,8 @@ static bool play(struct peer *peer, const struct peer_step *step)
         return send_text(peer, step->text, "");
     case PEER_SEND_RAW:
         return send_bytes(peer, step->text, strlen(step->text));
+    case PEER_ZERO:
+        return send_bytes(peer, "", 1);
     case PEER_SEND_BYTES:
         send_one_by_one(peer, step->text);
         return true;

@@ -16,6 +16,7 @@ enum peer_action {
     PEER_SEND,          /* text, and a line end */
     PEER_SEND_PART,     /* text, without a line end */
     PEER_SEND_RAW,      /* text as it is, no ids filled in */
+    PEER_ZERO,          /* a NUL byte */
     PEER_SEND_BYTES,    /* text and a line end, one byte at a time */
     PEER_RECEIVE,       /* a line, which must contain text; with "" there may
                          * be none, and the script is over then */

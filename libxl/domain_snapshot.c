@@ -10,6 +10,9 @@
  * Up to the transaction all can be undone. After it the guest's disks are the
  * overlays, and stay so whatever fails; libxl must know that before the guest
  * goes on.
+ *
+ * With quiesce the guest's file systems are frozen before the flush, and
+ * thawed after the unpause.
  */
 #include "config.h"
 
@@ -22,6 +25,7 @@
 
 #include "libxl/disk_ops.h"
 #include "libxl/memory.h"
+#include "libxl/quiesce.h"
 
 struct run {
     libxl_snapshot_ctx *sctx;
@@ -34,6 +38,7 @@ struct run {
     libxl_snapshot_plan plan;
     struct domain_monitor monitor;
     struct memory_capture memory;
+    struct quiesce quiesce;
     libxl_domain_snapshot_result result;
 
     uint64_t began_at;
@@ -50,6 +55,7 @@ static void run_init(struct run *run)
     libxl_snapshot_plan_init(&run->plan);
     domain_monitor_init(&run->monitor);
     memory_capture_init(&run->memory);
+    quiesce_init(&run->quiesce);
     libxl_domain_snapshot_result_init(&run->result);
 }
 
@@ -57,6 +63,7 @@ static void run_dispose(struct run *run)
 {
     domain_monitor_dispose(&run->monitor);
     memory_capture_dispose(&run->memory);
+    quiesce_dispose(&run->quiesce);
     libxl_domain_snapshot_result_dispose(&run->result);
     libxl_snapshot_plan_dispose(&run->plan);
     disk_set_dispose(&run->disks);
@@ -72,6 +79,18 @@ static void stage(struct run *run, const char *name)
 }
 
 /* ---- before anything is touched ---- */
+
+/* The agent is asked last: nothing else takes so long to refuse. */
+static int prepare_quiesce(struct run *run)
+{
+    int rc;
+
+    rc = plan_check_quiesce(&run->disks.domain, run->args->memory, run->diag);
+    if (rc) return rc;
+    rc = quiesce_check(run->sctx, run->disks.domain.domid,
+                       run->args->quiesce_timeout_ms, run->diag);
+    return rc ? rc : plan_add_quiesce(&run->plan);
+}
 
 static int prepare(struct run *run, uint32_t domid,
                    const libxl_device_disk *disks,
@@ -90,8 +109,9 @@ static int prepare(struct run *run, uint32_t domid,
                         " snapshot of");
     rc = disk_set_locate(&run->disks, true, run->diag);
     if (rc) return rc;
-    return plan_snapshot_create(&run->disks.domain, run->args->memory,
-                                run->disks.disks, num_disks, &run->plan);
+    rc = plan_snapshot_create(&run->disks.domain, run->args->memory,
+                              run->disks.disks, num_disks, &run->plan);
+    return rc || !run->args->quiesce ? rc : prepare_quiesce(run);
 }
 
 int libxl_domain_snapshot_plan(libxl_snapshot_ctx *sctx, uint32_t domid,
@@ -119,6 +139,33 @@ int libxl_domain_snapshot_plan(libxl_snapshot_ctx *sctx, uint32_t domid,
 }
 
 /* ---- the steps ---- */
+
+static int do_freeze(struct run *run)
+{
+    int rc;
+
+    stage(run, "freeze");
+    rc = quiesce_freeze(&run->quiesce, run->sctx, run->disks.domain.domid,
+                        run->args->quiesce_timeout_ms, run->diag);
+    run->result.quiesced = !rc;
+    return rc;
+}
+
+/* The snapshot is good whether or not this succeeds. */
+static int do_thaw(struct run *run)
+{
+    libxl_snapshot_diag why;
+
+    stage(run, "thaw");
+    libxl_snapshot_diag_init(&why);
+    if (quiesce_thaw(&run->quiesce, &why)) {
+        run->result.maybe_frozen = true;
+        xls_log(run->sctx, XTL_ERROR, "domain %u: %s", run->disks.domain.domid,
+                why.message ? why.message : "not thawed");
+    }
+    libxl_snapshot_diag_dispose(&why);
+    return 0;
+}
 
 static int do_suspend(struct run *run)
 {
@@ -235,6 +282,8 @@ static int do_action(struct run *run, libxl_snapshot_action_type type)
         return do_offline(run);
     case LIBXL_SNAPSHOT_ACTION_TYPE_UNPAUSE: return do_unpause(run);
     case LIBXL_SNAPSHOT_ACTION_TYPE_RESUME: return do_resume(run);
+    case LIBXL_SNAPSHOT_ACTION_TYPE_FREEZE: return do_freeze(run);
+    case LIBXL_SNAPSHOT_ACTION_TYPE_THAW: return do_thaw(run);
     default:
         return xls_diag(run->diag, ERROR_FAIL, NULL,
                         "the plan has a step that creating does not know");
@@ -308,6 +357,7 @@ static int undo_guest(struct run *run, libxl_snapshot_diag *left)
     domain_monitor_dispose(&run->monitor);
     rc = memory_release(&run->memory, left);
     if (!rc) rc = do_unpause(run);
+    if (!rc) rc = quiesce_thaw(&run->quiesce, left);
     return rc;
 }
 

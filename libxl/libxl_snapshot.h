@@ -47,6 +47,8 @@ extern "C" {
 #define LIBXL_HAVE_DOMAIN_SNAPSHOT 1
 /* External ones, of qcow2, raw and qed disks, and merging them. */
 #define LIBXL_HAVE_EXTERNAL_SNAPSHOT 1
+/* The guest's file systems frozen around a snapshot, by its agent. */
+#define LIBXL_HAVE_SNAPSHOT_QUIESCE 1
 
 #define LIBXL_SNAPSHOT_NO_DOMAIN ((uint32_t)INVALID_DOMID)
 
@@ -124,6 +126,18 @@ int libxl_domain_snapshot_plan(libxl_snapshot_ctx *sctx, uint32_t domid,
  * the overlays durably before the call: after it, or after a crash in it, the
  * disk's image is the overlay, unless the call failed and said nothing else.
  *
+ * With args->quiesce, which is for disks alone, the QEMU guest agent (qemu-ga)
+ * is asked, over the domain's channel "org.qemu.guest_agent.0" with
+ * connection=socket, to freeze the guest's file systems before and to thaw
+ * them after. They are thawed on every path, and each of the agent's answers
+ * is waited for as long as args says. Without a channel: ERROR_INVAL; without
+ * an agent that answers, or when they are frozen already: ERROR_NOT_READY; in
+ * both cases nothing was touched. If only the thaw fails the snapshot stands,
+ * and the call succeeds with result->maybe_frozen.
+ *
+ * Whoever calls and is killed in between leaves them frozen: see
+ * libxl_domain_fsthaw.
+ *
  * All or nothing: on failure no disk has the new snapshot and the guest runs
  * on. An overlay that the guest uses already when something fails stays, with
  * ERROR_BADFAIL; merge it with libxl_disk_merge. What was written to memory_fd is then useless. If even the way back
@@ -149,6 +163,23 @@ int libxl_disk_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
                                int num_disks,
                                libxl_domain_snapshot_result *result_r,
                                libxl_snapshot_diag *diag);
+
+/*
+ * Are the guest's file systems frozen, by its agent's word? timeout_ms is for
+ * each of its answers; 0: the library chooses. The guest may lie. ERROR_INVAL:
+ * no channel, or an agent that cannot tell. ERROR_NOT_READY: no answer.
+ */
+int libxl_domain_fsfreeze_status(libxl_snapshot_ctx *sctx, uint32_t domid,
+                                 uint32_t timeout_ms, bool *frozen_r,
+                                 libxl_snapshot_diag *diag);
+
+/*
+ * Have the guest's agent thaw them, whoever had them frozen; does no harm if
+ * they are not. ERROR_NOT_READY: no answer within twice the time. The command
+ * is then on its way, for an agent that is busy.
+ */
+int libxl_domain_fsthaw(libxl_snapshot_ctx *sctx, uint32_t domid,
+                        uint32_t timeout_ms, libxl_snapshot_diag *diag);
 
 /*
  * Delete one snapshot of one disk, running or not. Other snapshots of the

@@ -35,6 +35,8 @@ libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
 	libxl/overlay_facts.c libxl/overlay_facts.h \
 	libxl/pause_clock.c libxl/pause_clock.h \
 	libxl/plan.c libxl/plan_overlay.c libxl/plan.h \
+	libxl/plan_quiesce.c \
+	libxl/quiesce.c libxl/quiesce.h \
 	libxl/snapshot_ctx.c
 libsnapshotparts_la_LIBADD = libtypes.la $(XEN_LIBS) $(XENSTORE_LIBS)
 

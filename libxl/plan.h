@@ -68,4 +68,13 @@ int plan_snapshot_create(const struct domain_facts *domain, bool memory,
  */
 bool plan_live(const struct domain_facts *domain);
 
+/* ---- plan_quiesce.c ---- */
+
+/* May the guest's file systems be frozen for it? */
+int plan_check_quiesce(const struct domain_facts *domain, bool memory,
+                       libxl_snapshot_diag *diag);
+
+/* Put the freeze in, as late as can be, and the thaw. */
+int plan_add_quiesce(libxl_snapshot_plan *plan);
+
 #endif

@@ -6,7 +6,8 @@ library_tests = \
 	tests/unit/test-disk-path \
 	tests/unit/test-domain-config \
 	tests/unit/test-memory-stage \
-	tests/unit/test-plan
+	tests/unit/test-plan \
+	tests/unit/test-quiesce
 check_PROGRAMS += $(library_tests)
 TESTS += $(library_tests)
 endif
@@ -26,3 +27,9 @@ tests_unit_test_memory_stage_SOURCES = tests/unit/test-memory-stage.c
 tests_unit_test_memory_stage_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
 tests_unit_test_plan_SOURCES = tests/unit/test-plan.c
 tests_unit_test_plan_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
+tests_unit_test_quiesce_SOURCES = tests/unit/test-quiesce.c \
+	tests/qmp/peer.c tests/qmp/peer.h
+tests_unit_test_quiesce_CFLAGS = $(AM_CFLAGS)	# objects of its own
+tests_unit_test_quiesce_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=libxl_retrieve_domain_configuration
+tests_unit_test_quiesce_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)

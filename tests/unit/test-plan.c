@@ -521,6 +521,88 @@ static void live(void **state)
     assert_true(plan_live(&f.domain));
 }
 
+/* ---- quiescing ---- */
+
+static void refuse_quiesce(struct fixture *f, bool memory, const char *words)
+{
+    libxl_snapshot_diag diag;
+
+    libxl_snapshot_diag_init(&diag);
+    expect(plan_check_quiesce(&f->domain, memory, &diag), ERROR_INVAL, &diag,
+           words);
+}
+
+static void quiesce_refusals(void **state)
+{
+    struct fixture f;
+
+    fixture_init(&f);
+    assert_int_equal(plan_check_quiesce(&f.domain, false, NULL), 0);
+    refuse_quiesce(&f, true, "disk-only");
+    f.domain.paused = true;
+    refuse_quiesce(&f, false, "unpause it");
+
+    fixture_init(&f);
+    f.domain.shutdown = true;
+    refuse_quiesce(&f, false, "shut down");
+
+    fixture_init(&f);
+    f.domain.domid = LIBXL_SNAPSHOT_NO_DOMAIN;
+    refuse_quiesce(&f, false, "not running");
+}
+
+/* The letters of a plan's actions; see below. */
+static const struct letter {
+    char letter;
+    libxl_snapshot_action_type type;
+} letters[] = {
+    { 'f', LIBXL_SNAPSHOT_ACTION_TYPE_FLUSH_IMAGE },
+    { 'p', LIBXL_SNAPSHOT_ACTION_TYPE_PAUSE },
+    { 'd', LIBXL_SNAPSHOT_ACTION_TYPE_DISK_SNAPSHOT_CREATE },
+    { 'u', LIBXL_SNAPSHOT_ACTION_TYPE_UNPAUSE },
+    { 'c', LIBXL_SNAPSHOT_ACTION_TYPE_OVERLAY_CREATE },
+    { 'a', LIBXL_SNAPSHOT_ACTION_TYPE_OVERLAY_ATTACH },
+    { 'o', LIBXL_SNAPSHOT_ACTION_TYPE_DISK_SNAPSHOT_OVERLAY },
+    { 's', LIBXL_SNAPSHOT_ACTION_TYPE_STORE_PATH },
+    { 'F', LIBXL_SNAPSHOT_ACTION_TYPE_FREEZE },
+    { 'T', LIBXL_SNAPSHOT_ACTION_TYPE_THAW },
+};
+#define NUM_LETTERS (sizeof(letters) / sizeof(letters[0]))
+
+static void quiesced_is(const char *before, const char *after)
+{
+    libxl_snapshot_plan plan;
+    char found[32] = "";
+    size_t j;
+    int i;
+
+    libxl_snapshot_plan_init(&plan);
+    plan.num_actions = strlen(before);
+    plan.actions = calloc(plan.num_actions + 1, sizeof(*plan.actions));
+    for (i = 0; before[i]; i++)
+        for (j = 0; j < NUM_LETTERS; j++)
+            if (letters[j].letter == before[i])
+                plan.actions[i].type = letters[j].type;
+    assert_int_equal(plan_add_quiesce(&plan), 0);
+    for (i = 0; i < plan.num_actions; i++)
+        for (j = 0; j < NUM_LETTERS; j++)
+            if (letters[j].type == plan.actions[i].type)
+                found[i] = letters[j].letter;
+    assert_string_equal(found, after);
+    libxl_snapshot_plan_dispose(&plan);
+}
+
+/* As late as can be, but before the flush; and right after the unpause. */
+static void quiesced_plans(void **state)
+{
+    quiesced_is("ffpddu", "FffpdduT");
+    quiesced_is("pdu", "FpduT");
+    quiesced_is("cafpodsu", "caFfpodsuT");
+    quiesced_is("ffcapdou", "ffcaFpdouT");
+    quiesced_is("fpdus", "FfpduTs");
+    quiesced_is("fd", "FfdT");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -533,6 +615,8 @@ int main(void)
         cmocka_unit_test(orders),
         cmocka_unit_test(external_orders),
         cmocka_unit_test(live),
+        cmocka_unit_test(quiesce_refusals),
+        cmocka_unit_test(quiesced_plans),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

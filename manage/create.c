@@ -116,6 +116,10 @@ static void note_state(struct create *c)
         : CHAIN_DOMAIN_STATE_RUNNING;
     c->snapshot.memory = op->running && !c->args->disk_only;
     c->what.memory = c->snapshot.memory;
+    /* Said before it is done: whoever undoes this must thaw them. */
+    c->snapshot.quiesced = c->args->quiesce;
+    c->what.quiesce = c->args->quiesce;
+    c->what.quiesce_timeout_ms = c->args->quiesce_timeout_ms;
 }
 
 /*
@@ -297,6 +301,13 @@ static int take(struct create *c)
                                       &c->result, &diag);
     if (rc) manage_fail_library(op->err, rc, &diag);
     libxl_snapshot_diag_dispose(&diag);
+    /* It has thawed them, or tried, and said so; no need to do it twice. */
+    op->journal.snapshots[0].quiesced = false;
+    if (!rc && c->result.maybe_frozen)
+        manage_warn(op->m, "the snapshot is good, but the agent in '%s' did"
+                    " not confirm the thaw: THE GUEST'S FILE SYSTEMS MAY STILL"
+                    " BE FROZEN; try 'xl snapshot-thaw %s'", op->domain,
+                    op->domain);
     return rc;
 }
 
@@ -306,6 +317,7 @@ static int record_result(struct create *c)
     c->snapshot.memory_bytes = c->result.memory_bytes;
     c->snapshot.live = c->result.live;
     c->snapshot.pause_us = c->result.pause_us;
+    c->snapshot.quiesced = c->result.quiesced;
     return disk_choice_record_result(&c->disks, &c->op, &c->result,
                                      &c->snapshot);
 }

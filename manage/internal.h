@@ -33,6 +33,10 @@ int manage_fail_library(struct manage_error *err, int rc,
 
 void manage_reached(struct manage *m, const char *point);
 
+/* To the application, for the user; see manage_application. */
+void manage_warn(struct manage *m, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /*
  * One change of one domain and its chain. From begin to end the chain is
  * locked, and what an earlier operation left in flight has been dealt with.

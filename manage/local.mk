@@ -37,5 +37,6 @@ libmanage_la_SOURCES = \
 	manage/tar_read.c \
 	manage/tar_sums.c manage/tar_sums.h \
 	manage/tar_write.c \
+	manage/thaw.c \
 	manage/undo.c
 libmanage_la_LIBADD = libchain.la $(ARCHIVE_LIBS) $(CRYPTO_LIBS)

@@ -75,6 +75,21 @@ void manage_reached(struct manage *m, const char *point)
     if (m->app.reached) m->app.reached(m->app.user, point);
 }
 
+void manage_warn(struct manage *m, const char *fmt, ...)
+{
+    va_list ap;
+    char *text;
+    int r;
+
+    if (!m->app.warn) return;
+    va_start(ap, fmt);
+    r = vasprintf(&text, fmt, ap);
+    va_end(ap);
+    if (r < 0) return;
+    m->app.warn(m->app.user, text);
+    free(text);
+}
+
 int manage_open(const struct manage_settings *settings, struct manage **m_r,
                 struct manage_error *err)
 {

@@ -54,6 +54,9 @@ struct manage_application {
     /* Memory taken from the guest so far, and a guess at the total. May be
      * NULL; may be called from another thread. */
     void (*progress)(void *user, uint64_t bytes, uint64_t estimate);
+    /* What the user must hear although the operation goes on, or has
+     * succeeded: one line. May be NULL. */
+    void (*warn)(void *user, const char *text);
     /*
      * From here until the operation returns, the domain would be left half
      * way if this process were killed: whoever outlives it should call
@@ -200,6 +203,10 @@ struct manage_create {
     bool external;              /* of disks that no spec names; else internal */
     const struct manage_disk_spec *specs;
     int num_specs;
+    bool quiesce;               /* the guest's file systems frozen around it;
+                                 * needs disk_only */
+    uint32_t quiesce_timeout_ms;    /* for each answer of its agent; 0: the
+                                 * library chooses */
     bool dry_run;
 };
 
@@ -363,6 +370,14 @@ void manage_imported_dispose(struct manage_imported *imported);
 int manage_import(struct manage *m, const struct manage_import *args,
                   struct manage_imported *imported_r, char **plan_r,
                   struct manage_error *err);
+
+/*
+ * Have the guest's agent thaw its file systems, which a snapshot may have left
+ * frozen. Needs no chain, takes no lock, and does no harm when they are not
+ * frozen. timeout_ms: for each answer; 0: the library chooses.
+ */
+int manage_thaw(struct manage *m, const char *domain, uint32_t timeout_ms,
+                struct manage_error *err);
 
 /*
  * Finish or undo what a killed operation left in flight, resume the guest it

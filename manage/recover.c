@@ -43,6 +43,25 @@ static bool same_domain(const struct operation *op)
  */
 #define SETTLE_MS 2000
 
+/*
+ * The guest's file systems may have been frozen for it. An agent that does not
+ * answer now may never: that must not keep the domain from being recovered.
+ */
+static void thaw(struct operation *op, char **report)
+{
+    libxl_snapshot_diag diag;
+
+    libxl_snapshot_diag_init(&diag);
+    if (!libxl_domain_fsthaw(op->m->sctx, op->domid, 0, &diag)) {
+        note_add(report, "had the agent in '%s' thaw its file systems",
+                 op->domain);
+    } else {
+        manage_warn(op->m, "'%s': %s", op->domain, diag.message);
+        note_add(report, "'%s': %s", op->domain, diag.message);
+    }
+    libxl_snapshot_diag_dispose(&diag);
+}
+
 static int set_going(struct operation *op, const chain_snapshot *making,
                      char **report)
 {
@@ -74,6 +93,7 @@ static int set_going(struct operation *op, const chain_snapshot *making,
                                op->domain);
         note_add(report, "unpaused the domain '%s'", op->domain);
     }
+    if (making->quiesced) thaw(op, report);
     if (op->journal.watched) operation_keep_watched(op, op->domid);
     return operation_look(op);
 }

@@ -54,6 +54,11 @@ static void progress(void *user, uint64_t bytes, uint64_t estimate)
     progress_memory(app->progress, bytes, estimate);
 }
 
+static void warn(void *user, const char *text)
+{
+    output_note(user, "%s", text);
+}
+
 static void guard(void *user, const char *domain)
 {
     struct xl_app *app = user;
@@ -97,6 +102,7 @@ void application_fill(struct xl_app *app,
     application->user = app;
     application->reached = reached;
     application->progress = progress;
+    application->warn = warn;
     application->guard = guard;
     application->cancelled = cancelled;
     application->restore = restore;

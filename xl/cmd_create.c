@@ -7,8 +7,10 @@
 #include "xl/options.h"
 #include "xl/output.h"
 
-enum { OPT_DESCRIPTION = OPT_OWN, OPT_DISK_ONLY, OPT_CONFIG, OPT_EXTERNAL,
-       OPT_DISKSPEC };
+enum {
+    OPT_DESCRIPTION = OPT_OWN, OPT_DISK_ONLY, OPT_CONFIG, OPT_EXTERNAL,
+    OPT_DISKSPEC, OPT_QUIESCE, OPT_QUIESCE_TIMEOUT,
+};
 
 static const struct option longopts[] = {
     { "description", required_argument, NULL, OPT_DESCRIPTION },
@@ -16,6 +18,8 @@ static const struct option longopts[] = {
     { "config", required_argument, NULL, OPT_CONFIG },
     { "external", no_argument, NULL, OPT_EXTERNAL },
     { "diskspec", required_argument, NULL, OPT_DISKSPEC },
+    { "quiesce", no_argument, NULL, OPT_QUIESCE },
+    { "quiesce-timeout", required_argument, NULL, OPT_QUIESCE_TIMEOUT },
     OPTIONS_COMMON
 };
 
@@ -43,8 +47,17 @@ int main_snapshot_create(struct xl_app *app, int argc, char **argv)
         case OPT_CONFIG:      app->config_file = optarg;    break;
         case OPT_EXTERNAL:    args.external = true;         break;
         case OPT_DISKSPEC:    add_spec(app, &specs);        break;
+        case OPT_QUIESCE:     args.quiesce = true;          break;
+        case OPT_QUIESCE_TIMEOUT:
+            args.quiesce_timeout_ms = options_seconds(app, optarg);
+            break;
         }
     }
+    if (args.quiesce && !args.disk_only)
+        options_wrong(app, "--quiesce is for snapshots without memory: add "
+                      "--disk-only");
+    if (args.quiesce_timeout_ms && !args.quiesce)
+        options_wrong(app, "--quiesce-timeout goes with --quiesce");
     if (options_done(app, argc, argv, 1, 2, &status)) {
         diskspecs_dispose(&specs);
         return status;

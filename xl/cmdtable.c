@@ -24,6 +24,10 @@ const struct cmd_spec cmd_table[] = {
       "--diskspec VDEV[,snapshot=internal|external|no][,file=PATH]\n"
       "           [,format=qcow2|qed][,reuse]\n"
       "                        The same for one disk.\n"
+      "--quiesce               Have the guest's agent freeze its file systems\n"
+      "                        meanwhile; for snapshots without memory.\n"
+      "--quiesce-timeout SECONDS\n"
+      "                        Wait so long for each of the agent's answers.\n"
       "--config FILE           The configuration of a domain that is off and\n"
       "                        has no snapshot yet.\n"
       DRY_RUN_OPTION JSON_OPTION HELP_OPTION
@@ -149,6 +153,13 @@ const struct cmd_spec cmd_table[] = {
       "Finish or undo what an interrupted snapshot command left",
       "[options] [<Domain>]",
       DRY_RUN_OPTION JSON_OPTION HELP_OPTION
+    },
+    { "snapshot-thaw",
+      &main_snapshot_thaw, false, true,
+      "Have a guest's agent thaw the file systems that a snapshot left frozen",
+      "[options] <Domain>",
+      "--timeout SECONDS       Wait so long for each of the agent's answers.\n"
+      JSON_OPTION HELP_OPTION
     },
 };
 

@@ -22,6 +22,7 @@ libxlapp_la_SOURCES = \
 	xl/cmd_redefine.c \
 	xl/cmd_rename.c \
 	xl/cmd_revert.c \
+	xl/cmd_thaw.c \
 	xl/cmdtable.c xl/cmdtable.h \
 	xl/command.c xl/command.h \
 	xl/configuration.c \

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "xl/app.h"
@@ -74,6 +75,16 @@ int options_next_of(struct xl_app *app, int argc, char **argv,
             return opt;
         }
     }
+}
+
+unsigned int options_seconds(struct xl_app *app, const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    unsigned long n = digits && digits < 5 ? strtoul(text, NULL, 10) : 0;
+
+    if (!text[digits] && n >= 1 && n <= 3600) return n * 1000;
+    options_wrong(app, "'%s' is no time: seconds, from 1 to 3600", text);
+    return 0;
 }
 
 bool options_done(struct xl_app *app, int argc, char **argv, int min_operands,

@@ -43,6 +43,9 @@ int options_next_of(struct xl_app *app, int argc, char **argv,
 void options_wrong(struct xl_app *app, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* An option's argument, whole seconds from 1 to 3600, in milliseconds. */
+unsigned int options_seconds(struct xl_app *app, const char *text);
+
 /* True when there is nothing to do, because help was asked for, or the
  * arguments are wrong: then *status_r is the exit status. */
 bool options_done(struct xl_app *app, int argc, char **argv, int min_operands,

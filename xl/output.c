@@ -206,7 +206,8 @@ void output_created(const struct xl_app *app, const char *domain,
     if (snapshot->state == CHAIN_DOMAIN_STATE_OFF)
         printf("; the domain is off.\n");
     else
-        printf("; the guest was paused for %s.\n",
+        printf("; the guest was %spaused for %s.\n",
+               snapshot->quiesced ? "quiesced, and " : "",
                text_pause(snapshot->pause_us, pause));
     print_skipped(snapshot);
 }
@@ -327,6 +328,16 @@ void output_imported(const struct xl_app *app, const char *domain,
     printf(" imported: ");
     print_contents(snapshot);
     printf(".\n");
+}
+
+void output_thawed(const struct xl_app *app, const char *domain)
+{
+    end_progress(app);
+    if (app->json)
+        output_json_thawed(domain);
+    else
+        print_escaped("The file systems of domain '", domain,
+                      "' are thawed.\n");
 }
 
 void output_current(const struct xl_app *app, const struct manage_view *view,

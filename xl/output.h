@@ -67,6 +67,7 @@ void output_exported(const struct xl_app *app,
                      const struct manage_export *args);
 void output_imported(const struct xl_app *app, const char *domain,
                      const chain_snapshot *snapshot);
+void output_thawed(const struct xl_app *app, const char *domain);
 void output_current(const struct xl_app *app, const struct manage_view *view,
                     const chain_snapshot *current);
 /* 0, or a libxl error with err filled in. */
@@ -111,6 +112,7 @@ void output_json_renamed(const char *domain, const char *name,
 void output_json_redefined(const char *domain,
                            const struct manage_redefined *redefined);
 void output_json_exported(const struct manage_export *args);
+void output_json_thawed(const char *domain);
 void output_json_current(const struct manage_view *view,
                          const chain_snapshot *current);
 int output_json_info(const struct manage_view *view,

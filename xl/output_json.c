@@ -110,6 +110,17 @@ void output_json_exported(const struct manage_export *args)
     write_end_anyhow(w);
 }
 
+void output_json_thawed(const char *domain)
+{
+    xjson_writer *w = write_begin();
+
+    if (w) {
+        write_text(w, "domain", domain);
+        xjson_write_member_bool(w, "thawed", true);
+    }
+    write_end_anyhow(w);
+}
+
 void output_json_current(const struct manage_view *view,
                          const chain_snapshot *current)
 {

@@ -49,6 +49,27 @@ created"
 is "create: disk-only: output" "$out" "Snapshot 'A' of domain 'web1' taken: \
 1 disk (xvda); the guest was paused for 1.5 ms."
 
+created running false 0 1540 "$(disk xvda internal)"
+sed -i 's/"pause_us"/"quiesced": true, &/' "$XL_TEST_DIR/created"
+run "$xl" snapshot-create --disk-only --quiesce web1 A
+is "create: quiesce" "$(calls)" "create [web1] [A] [] disk-only quiesce
+created"
+is "create: quiesce: output" "$out" "Snapshot 'A' of domain 'web1' taken: \
+1 disk (xvda); the guest was quiesced, and paused for 1.5 ms."
+run "$xl" snapshot-create --json --disk-only --quiesce --quiesce-timeout 3600 \
+    web1 A
+is "create: quiesce: how long" "$(calls)" \
+    "create [web1] [A] [] disk-only quiesce
+wait 3600000 ms
+created"
+is "create: quiesce: JSON" "$(json 'd["snapshot"]["quiesced"]')" True
+echo "warn it may be frozen" | put script
+run "$xl" snapshot-create --disk-only --quiesce web1 A
+is "create: a warning is no failure" "$status" 0
+is "create: a warning" "$err" "xl: snapshot-create: it may be frozen"
+rm "$XL_TEST_DIR/script"
+calls > /dev/null
+
 created off false 0 0 "$(disk xvda internal), $(disk hdc skipped_cdrom),
 $(disk hdd skipped_empty), $(disk xvdc skipped_readonly)"
 run "$xl" snapshot-create web1
@@ -93,6 +114,20 @@ spec [[]xvda[]] 1 [[]/a,b.qcow2[]] 0 reuse
 spec [[]xvdb[]] 2 [[][]] 0
 spec [[]xvdc[]] 1 [[]/c[]] 6
 *"
+
+# ---- thaw ----
+
+run "$xl" snapshot-thaw web1
+is "thaw: calls" "$(calls)" "thaw [web1] 0 ms"
+is "thaw: output" "$out" "The file systems of domain 'web1' are thawed."
+run "$xl" snapshot-thaw --json web1 --timeout 7
+is "thaw: how long" "$(calls)" "thaw [web1] 7000 ms"
+is "thaw: JSON" "$(json '[d["domain"], d["thawed"]]')" "['web1', True]"
+echo "4 no agent answered" | put web2.fail
+run "$xl" snapshot-thaw web2
+is "thaw: exit status of its failure" "$status" 4
+is "thaw: its failure" "$err" "xl: snapshot-thaw: no agent answered"
+calls > /dev/null
 
 # ---- revert ----
 

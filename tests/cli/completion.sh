@@ -67,6 +67,10 @@ offers "snapshots after options" "after" snapshot-revert --off web1 a
 offers "snapshots with a global" "after" -N snapshot-delete web1 a
 offers "snapshots after an option's argument is no operand" "web1" \
     snapshot-create --description "some text" w
+offers "nor that of a number" "web1" \
+    snapshot-create --quiesce --quiesce-timeout 3 w
+offers "seconds" "" snapshot-create --quiesce-timeout ""
+offers "domains to thaw are those that run" "" snapshot-thaw --timeout 3 o
 offers "an option's argument" "" snapshot-create --description w
 offers "an option joined with its argument" "web1" \
     snapshot-create --description = text w

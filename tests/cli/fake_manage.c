@@ -16,8 +16,8 @@
  *                    what it gets is written to it
  *   script           what a create does meanwhile: lines "reached POINT",
  *                    "progress BYTES ESTIMATE", "sleep MILLISECONDS",
- *                    "log TEXT", "restart ANYTHING" (all callbacks that
- *                    bring domains up, once)
+ *                    "log TEXT", "warn TEXT", "restart ANYTHING" (all
+ *                    callbacks that bring domains up, once)
  */
 #include "config.h"
 
@@ -265,6 +265,8 @@ static void follow(const struct manage_settings *settings, char *line)
         usleep(1000 * strtoul(rest, NULL, 10));
     } else if (!strcmp(line, "log")) {
         xtl_log(settings->lg, XTL_ERROR, -1, "libxl", "%s", rest);
+    } else if (!strcmp(line, "warn")) {
+        app->warn(app->user, rest);
     } else if (!strcmp(line, "restart")) {
         struct manage_error err;
         uint32_t domid;
@@ -316,16 +318,18 @@ int manage_create(struct manage *m, const struct manage_create *args,
     char *created;
     int i, rc;
 
-    note("create [%s] [%s] [%s]%s%s%s%s", args->domain,
+    note("create [%s] [%s] [%s]%s%s%s%s%s", args->domain,
          args->name ? args->name : "", args->description ? args->description
          : "", args->disk_only ? " disk-only" : "",
          args->external ? " external" : "", args->num_specs ? " specs" : "",
-         args->dry_run ? " dry-run" : "");
+         args->quiesce ? " quiesce" : "", args->dry_run ? " dry-run" : "");
     for (i = 0; i < args->num_specs; i++)
         note("spec [%s] %d [%s] %d%s", args->specs[i].vdev,
              args->specs[i].kind, args->specs[i].file ? args->specs[i].file
              : "", args->specs[i].format,
              args->specs[i].reuse ? " reuse" : "");
+    if (args->quiesce_timeout_ms)
+        note("wait %u ms", args->quiesce_timeout_ms);
     rc = ask_for_configuration(m, args->domain, err);
     if (rc) return rc;
     if (!args->dry_run)
@@ -529,6 +533,14 @@ int manage_import(struct manage *m, const struct manage_import *args,
     imported_r->domain = strdup("h");
     free(created);
     return 0;
+}
+
+int manage_thaw(struct manage *m, const char *domain, uint32_t timeout_ms,
+                struct manage_error *err)
+{
+    (void)m;
+    note("thaw [%s] %u ms", domain, timeout_ms);
+    return scripted_failure(domain, err);
 }
 
 int manage_recover(struct manage *m, const char *domain, char **report_r,

@@ -139,6 +139,12 @@ current:      yes"
 run "$xl" snapshot-info web1 disks
 is "info of one that is off" "$(printf '%s\n' "$out" |
     grep -e ^memory -e ^pause)" "memory:       none"
+quiesced=$(snapshot 1 0 calm | sed 's/"pause_us"/"quiesced": true, &/')
+chain web9 1 "$quiesced" | put web9.chain
+run "$xl" snapshot-info web9
+like "info of one that was quiesced" "$out" "*
+quiesced:     yes
+*"
 run "$xl" snapshot-info web1 patched --json
 is "info: JSON" "$(json '[d["domain"]] + [d["snapshot"][x] for x in
     ("name", "parent", "children", "current", "domain_uuid")]')" \

@@ -51,15 +51,17 @@ wrong "--xl and --compress exclude each other*" snapshot-export --xl \
     --compress zstd web1 A F
 wrong "$missing" snapshot-import
 wrong "$extra" snapshot-import F G
+wrong "$missing" snapshot-thaw
+wrong "$extra" snapshot-thaw web1 A
 for command in create list info dump revert delete rename current redefine \
-    adopt export import recover; do
+    adopt export import recover thaw; do
     wrong "unknown or ambiguous option '--bogus'" snapshot-$command web1 --bogus
     wrong "unknown option '-x'" snapshot-$command -x web1
     wrong "unknown option '-x'" snapshot-$command web1 -xN
     wrong "option '--dry-run=no' takes no argument" snapshot-$command \
         --dry-run=no web1
 done
-for command in list info dump current; do
+for command in list info dump current thaw; do
     wrong "changes nothing and has no dry run (-N)" snapshot-$command -N web1
     wrong "changes nothing and has no dry run (-N)" snapshot-$command \
         --dry-run web1
@@ -119,6 +121,16 @@ wrong "--diskspec: xvda is named twice" snapshot-create web1 --diskspec xvda \
     --diskspec xvda,snapshot=no
 wrong "--children and --children-only exclude each other" snapshot-delete \
     --children web1 A --children-only
+for seconds in '' 0 -1 3601 10s 99999999999999999999 0x10 '1 '; do
+    wrong "'$seconds' is no time: seconds, from 1 to 3600" snapshot-create \
+        web1 --disk-only --quiesce --quiesce-timeout "$seconds"
+    wrong "'$seconds' is no time: seconds, from 1 to 3600" snapshot-thaw \
+        web1 --timeout "$seconds"
+done
+wrong "--quiesce is for snapshots without memory: add --disk-only" \
+    snapshot-create web1 --quiesce
+wrong "--quiesce-timeout goes with --quiesce" snapshot-create web1 \
+    --disk-only --quiesce-timeout 3
 wrong "unknown option '-\\\\x01'" snapshot-create web1 $'-\x01'
 
 # Options anywhere, shortened, joined with their argument; -- ends them.

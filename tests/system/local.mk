@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	tests/system/offline.sh \
 	tests/system/path_probe.c \
 	tests/system/paths.sh \
+	tests/system/quiesce.sh \
 	tests/system/reboot.sh \
 	tests/system/revert.sh \
 	tests/system/selftest.sh \

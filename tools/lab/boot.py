@@ -9,12 +9,15 @@ import struct
 
 from . import initramfs, stage
 from .common import LAB_DIR, LabError, release_dir
-from .process import NAMESPACE, run_logged
+from .process import NAMESPACE, capture, run_logged
 
 _DOM0_MODULES = ["virtio_pci", "virtio_blk", "9pnet_virtio", "9p", "overlay",
                  "ext4", "loop", "xen-blkback", "xen-gntdev", "xen-gntalloc",
                  "xen-evtchn", "xenfs", "xen-privcmd"]
 _GUEST_MODULES = ["xen-blkfront"]
+# What a guest with an agent has besides: see guest/init.
+_AGENT = "/usr/sbin/qemu-ga"
+_AGENT_MODULES = ["ext4"]
 
 
 def _single(folder, prefix, suffix=""):
@@ -38,14 +41,29 @@ def _base_image(tree, init):
     return image
 
 
-def _guest_image(tree, kernel, counter, path):
+def _add_agent(image, tree, kernel):
+    """qemu-ga with its libraries, and the file system that it can freeze."""
+    initramfs.add_modules(image, tree, kernel, _AGENT_MODULES, "agent-order")
+    listing = capture(["chroot", tree, "ldd", _AGENT], "ldd qemu-ga")
+    for name in [_AGENT] + [w for w in listing.split() if w.startswith("/")]:
+        # Links in the tree lead from its root, not from ours.
+        source = capture(["chroot", tree, "readlink", "-f", name], "readlink")
+        image.file(name.lstrip("/"), initramfs.read(tree + source.strip()),
+                   0o755)
+
+
+def _guest_image(tree, kernel, counter, path, with_agent):
     image = _base_image(tree, os.path.join(LAB_DIR, "guest/init"))
     initramfs.add_modules(image, tree, kernel, _GUEST_MODULES)
     image.file("bin/counter", initramfs.read(counter), 0o755)
+    agent = initramfs.read(os.path.join(LAB_DIR, "guest/agent"))
+    image.file("bin/agent", agent, 0o755)
     # What the kernel runs when the toolstack asks for a shutdown.
     for action in ("poweroff", "reboot"):
         script = "#!/bin/sh\nexec /bin/busybox %s -f\n" % action
         image.file("sbin/" + action, script.encode(), 0o755)
+    if with_agent:
+        _add_agent(image, tree, kernel)
     image.write(path)
 
 
@@ -86,8 +104,8 @@ def _compile_counter(release, tree, path):
 
 
 def obtain(release, tree):
-    """The folder with xen, vmlinuz and the same unpacked, dom0.img and
-    guest.img."""
+    """The folder with xen, vmlinuz and the same unpacked, dom0.img, guest.img
+    and agent.img."""
 
     def build(path):
         folder = os.path.join(tree, "boot")
@@ -104,7 +122,11 @@ def obtain(release, tree):
         initramfs.add_modules(image, tree, kernel, _DOM0_MODULES)
         image.write(os.path.join(path, "dom0.img"))
         counter = _compile_counter(release, tree, path)
-        _guest_image(tree, kernel, counter, os.path.join(path, "guest.img"))
+        # Two images and not one behind the other: libxl unpacks the first
+        # gzip of a PV guest's and no more.
+        for name in ("guest", "agent"):
+            _guest_image(tree, kernel, counter,
+                         os.path.join(path, name + ".img"), name == "agent")
         shutil.rmtree(os.path.join(path, "work"))
 
     digest = stage.recipe_hash(

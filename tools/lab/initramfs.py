@@ -68,9 +68,9 @@ def _unpacked(path):
     return data
 
 
-def add_modules(image, tree, kernel, names):
+def add_modules(image, tree, kernel, names, order_name="order"):
     """Put the modules and all that they need under /modules, with the order to
-    load them in /modules/order."""
+    load them in /modules/ORDER_NAME."""
     order = []
     for name in names:
         listing = capture(["chroot", tree, "modprobe", "-S", kernel,
@@ -84,4 +84,4 @@ def add_modules(image, tree, kernel, names):
         image.file("modules/" + base, _unpacked(tree + path))
     text = "".join("/modules/%s.ko\n" % os.path.basename(p).split(".ko")[0]
                    for p in order)
-    image.file("modules/order", text.encode())
+    image.file("modules/" + order_name, text.encode())

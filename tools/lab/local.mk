@@ -18,8 +18,10 @@ EXTRA_DIST += \
 	tools/lab/dom0/init \
 	tools/lab/dom0/labguest \
 	tools/lab/dom0/labguest.py \
+	tools/lab/guest/agent \
 	tools/lab/guest/counter.c \
 	tools/lab/guest/counter.h \
 	tools/lab/guest/disk.c \
+	tools/lab/guest/files.c \
 	tools/lab/guest/init \
 	tools/lab/guest/xenstore.c

@@ -75,7 +75,7 @@ class Session:
             os.chmod(path, 0o755)
         guest = os.path.join(overlay, "usr/lib/xenlab/guest")
         os.mkdir(guest)
-        for name in ("vmlinuz", "vmlinux", "guest.img"):
+        for name in ("vmlinuz", "vmlinux", "guest.img", "agent.img"):
             shutil.copy(os.path.join(boot, name), guest)
         return overlay
 

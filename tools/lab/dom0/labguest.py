@@ -20,7 +20,9 @@ GUEST = "/usr/lib/xenlab/guest"
 HOME = "/var/lib/labguest"          # NAME/xl.cfg, and NAME/disks: image paths
 XENBUS = "/dev/xen/xenbus"
 RECORD = 128                        # bytes of text at the start of each disk
-COMMANDS = ("poweroff", "reboot", "crash", "resetgap")
+COMMANDS = ("poweroff", "reboot", "crash", "resetgap",
+            "agent-start", "agent-kill", "agent-stop", "agent-continue")
+CHANNEL = "org.qemu.guest_agent.0"
 XS_DIRECTORY, XS_READ, XS_WRITE, XS_ERROR = 1, 2, 11, 16
 
 
@@ -118,6 +120,8 @@ def kernel_arguments(args):
         words.append("lab.churn=%d" % args.churn)
     if args.idle:
         words.append("lab.idle")
+    if args.agent:
+        words.append("lab.fs=/dev/xvd%s" % chr(ord("a") + args.disks))
     return " ".join(words)
 
 
@@ -128,7 +132,7 @@ def make_config(args, disks):
         # Its firmware loads and unpacks an HVM guest's kernel in the guest.
         'kernel = "%s/%s"' % (GUEST, "vmlinuz" if args.type == "hvm"
                               else "vmlinux"),
-        'ramdisk = "%s/guest.img"' % GUEST,
+        'ramdisk = "%s/%s.img"' % (GUEST, "agent" if args.agent else "guest"),
         'extra = "%s"' % kernel_arguments(args),
         "memory = %d" % args.memory,
         "vcpus = 1",
@@ -139,6 +143,9 @@ def make_config(args, disks):
         # Xen does not trust the emulated TSC, and would emulate it once more:
         # more than half of all exits to Xen.
         lines += ['tsc_mode = "native"']
+    if args.agent:
+        lines.append('channel = [ "connection=socket,path=%s,name=%s" ]'
+                     % (os.path.join(home_of(args.name), "agent"), CHANNEL))
     if args.type == "hvm":
         lines += ['vga = "none"', "vnc = 0", 'serial = "pty"']
     return "\n".join(lines + args.extra_cfg) + "\n"
@@ -157,6 +164,18 @@ def make_disks(args):
     return paths
 
 
+def make_files_disk(args):
+    """A qcow2 image with an ext4 in it."""
+    path = os.path.join(home_of(args.name), "files.qcow2")
+    if not (args.reuse and os.path.exists(path)):
+        run("truncate", "-s", "64M", path + ".raw")
+        run("mkfs.ext4", "-q", "-F", path + ".raw")
+        run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", path + ".raw",
+            path)
+        os.unlink(path + ".raw")
+    return path
+
+
 def cmd_start(args):
     if domid_of(Xenstore(), args.name) is not None:
         raise Failure("a guest '%s' is there already" % args.name)
@@ -167,6 +186,8 @@ def cmd_start(args):
         f.write("".join(p + "\n" for p in paths))
     config = os.path.join(home, "xl.cfg")
     lines = [disk_line(p, args.format, i) for i, p in enumerate(paths)]
+    if args.agent:
+        lines.append(disk_line(make_files_disk(args), "qcow2", args.disks))
     with open(config, "w") as f:
         f.write(make_config(args, lines))
     if args.no_create:
@@ -343,6 +364,9 @@ def parser():
     c.add_argument("--hz", type=int, default=20, help="counts a second")
     c.add_argument("--idle", action="store_true",
                    help="count in RAM once a second, write to no disk")
+    c.add_argument("--agent", action="store_true",
+                   help="with a guest agent, and one more disk with a file "
+                   "system that it can freeze")
     c.add_argument("--no-create", action="store_true",
                    help="only make the disks and the config")
     c.add_argument("--no-wait", action="store_true")
@@ -360,7 +384,7 @@ def parser():
     c = command("counters", cmd_counters, "what the guest publishes")
     c.add_argument("name")
     c.add_argument("field", nargs="?", help="count, boot, bad, why, verified, "
-                   "churned, maxgap, found or domid")
+                   "churned, maxgap, files, found or domid")
 
     c = command("healthy", cmd_healthy, "succeed if the guest counts and "
                 "always found RAM and disks to agree", timeout=120)

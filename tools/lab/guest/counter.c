@@ -187,6 +187,8 @@ static void read_options(void)
             opt.region_mb = value;
         else if (sscanf(word, "lab.hz=%u", &value) == 1 && value && value <= 200)
             opt.hz = value;
+        else if (!strncmp(word, "lab.fs=", 7))
+            opt.files = true;
         else if (!strcmp(word, "lab.idle"))
             opt.idle = true;
     }
@@ -214,6 +216,8 @@ int main(void)
     start(publishing);
     if (opt.churn_mb)
         start(churning);
+    if (opt.files)
+        start(writing_files);
     if (!opt.idle)
         start(watching_gaps);
     for (;;) {                  /* process 1 buries the kernel's helpers */

@@ -13,7 +13,7 @@
 
 struct options {
     unsigned disks, churn_mb, region_mb, hz;
-    bool idle;
+    bool idle, files;
 };
 
 extern struct options opt;
@@ -39,6 +39,10 @@ void open_disks(void);
 void tick_disks(void);
 /* The count that was on a disk at boot. */
 unsigned long long found_on(unsigned index);
+
+/* files.c: write files until the end. */
+extern _Atomic unsigned long long files;
+void *writing_files(void *unused);
 
 /* xenstore.c: publish, and obey, until the end. */
 void *publishing(void *unused);

@@ -61,14 +61,23 @@ static void publish(int fd)
     bad = complaints(why, sizeof(why));
     n += snprintf(payload + n, sizeof(payload) - n,
                   "boot=%016llx count=%llu bad=%u why=%s verified=%llu "
-                  "churned=%llu maxgap=%u found=", boot_id,
+                  "churned=%llu maxgap=%u files=%llu found=", boot_id,
                   (unsigned long long)count, bad, why,
                   (unsigned long long)verified, (unsigned long long)churned,
-                  max_gap_ms);
+                  max_gap_ms, (unsigned long long)files);
     for (unsigned i = 0; i < opt.disks; i++)
         n += snprintf(payload + n, sizeof(payload) - n, "%s%llu",
                       i ? "," : "", found_on(i));
     xenstore(fd, XS_WRITE, payload, n, reply);
+}
+
+/* Not by system(): main waits for every child. */
+static void agent(const char *action)
+{
+    if (!vfork()) {
+        execl("/bin/agent", "agent", action, (char *)NULL);
+        _exit(127);
+    }
 }
 
 static void obey(int fd)
@@ -91,6 +100,8 @@ static void obey(int fd)
             complain("command:crash");
     } else if (!strcmp(command, "resetgap")) {
         max_gap_ms = 0;
+    } else if (!strncmp(command, "agent-", 6)) {
+        agent(command + 6);
     } else {
         complain("command:unknown");
     }

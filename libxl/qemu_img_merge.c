@@ -118,6 +118,12 @@ int qemu_img_commit(const struct qemu_img *tool, const char *top,
     return rc ? rc : run(tool, args, top, watch, by, diag);
 }
 
+/*
+ * Writing through: in its usual cache mode qemu-img (seen with 7.2) changes the
+ * header before it has written the tables that map what it copied. Killed, or
+ * without power, in between, it leaves an image that has lost the copies and
+ * no longer reads what they were made of.
+ */
 int qemu_img_rebase(const struct qemu_img *tool, const char *image,
                     const char *format, const char *backing,
                     const char *backing_format,
@@ -125,11 +131,12 @@ int qemu_img_rebase(const struct qemu_img *tool, const char *image,
                     struct diag *diag)
 {
     const char *const onto[] = {
-        "rebase", "-p", "-f", format, "-b", backing, "-F", backing_format,
-        "--", image, NULL
+        "rebase", "-p", "-t", "writethrough", "-f", format, "-b", backing,
+        "-F", backing_format, "--", image, NULL
     };
     const char *const alone[] = {
-        "rebase", "-p", "-f", format, "-b", "", "--", image, NULL
+        "rebase", "-p", "-t", "writethrough", "-f", format, "-b", "", "--",
+        image, NULL
     };
     int rc = backing ? check_path(backing, diag) : 0;
 

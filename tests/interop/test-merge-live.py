@@ -15,7 +15,7 @@ from rig.rig import IMAGE_SIZE, Rig
 
 PROBE = os.path.join(interop.BUILD, 'merge-probe')
 SEED = int(os.environ.get('SEED', time.time_ns() % 1000000))
-ROUNDS = int(os.environ.get('ROUNDS', '10'))
+ROUNDS = int(os.environ.get('ROUNDS', '8'))
 JOB = 'xls-merge-xvda'
 
 

@@ -12,6 +12,7 @@
 #include <libxl_utils.h>
 
 #include "manage/internal.h"
+#include "manage/save_image.h"
 #include "tests/manage/host.h"
 
 /* ---- a libxl that knows nobody ---- */

@@ -81,7 +81,8 @@ class Qmp:
         self.socket.sendall(json.dumps(message).encode() + b'\n')
         while True:
             reply = self._receive()
-            if 'event' not in reply:
+            # A second greeting can come when the first was for a client that left.
+            if 'event' not in reply and 'QMP' not in reply:
                 return reply
 
     def command(self, name, arguments=None):

@@ -26,7 +26,8 @@ void quiesce_dispose(struct quiesce *quiesce)
 
 /* ---- the channel ---- */
 
-static const char *socket_of(const libxl_domain_config *config)
+static const libxl_device_channel *
+channel_of(const libxl_domain_config *config)
 {
     const libxl_device_channel *channel;
     int i;
@@ -35,7 +36,7 @@ static const char *socket_of(const libxl_domain_config *config)
         channel = &config->channels[i];
         if (channel->name && !strcmp(channel->name, CHANNEL) &&
             channel->connection == LIBXL_CHANNEL_CONNECTION_SOCKET)
-            return channel->u.socket.path;
+            return channel;
     }
     return NULL;
 }
@@ -47,8 +48,8 @@ static const char *socket_of(const libxl_domain_config *config)
 static int find_socket(libxl_snapshot_ctx *sctx, uint32_t domid, char **path_r,
                        libxl_snapshot_diag *diag)
 {
+    const libxl_device_channel *channel;
     libxl_domain_config config;
-    const char *path;
     int rc;
 
     libxl_domain_config_init(&config);
@@ -58,15 +59,24 @@ static int find_socket(libxl_snapshot_ctx *sctx, uint32_t domid, char **path_r,
                  " to find its agent's channel", domid);
         goto out;
     }
-    path = socket_of(&config);
-    if (!path) {
+    channel = channel_of(&config);
+    if (!channel || !channel->u.socket.path) {
         rc = xls_diag(diag, ERROR_INVAL, NULL, "the domain has no channel to a"
             " guest agent, which would freeze its file systems; configure one"
             " (channel=[\"connection=socket,path=...,name=" CHANNEL "\"]) and"
             " have qemu-ga run in the guest, or do without");
         goto out;
     }
-    *path_r = strdup(path);
+    /* Some xl number channels from 0, which is the primary console. libxl
+     * makes none then, and goes on; QEMU listens all the same. */
+    if (!channel->devid) {
+        rc = xls_diag(diag, ERROR_INVAL, NULL, "this xl does not give the"
+            " guest the first channel of a domain, which is the one to its"
+            " agent; configure another one before it"
+            " (channel=[\"connection=socket,path=...,name=spare\", ...])");
+        goto out;
+    }
+    *path_r = strdup(channel->u.socket.path);
     if (!*path_r) rc = ERROR_NOMEM;
 out:
     libxl_domain_config_dispose(&config);

@@ -33,6 +33,7 @@ static char *socket_path;
 static const char *channel_name;
 static libxl_channel_connection connection;
 static int configuration_rc;
+static int channel_devid;
 
 int __wrap_libxl_retrieve_domain_configuration(libxl_ctx *ctx, uint32_t domid,
     libxl_domain_config *config, const libxl_asyncop_how *how);
@@ -52,6 +53,7 @@ int __wrap_libxl_retrieve_domain_configuration(libxl_ctx *ctx, uint32_t domid,
     channel[0].name = strdup("something.else");
     libxl_device_channel_init(&channel[1]);
     channel[1].name = strdup(channel_name);
+    channel[1].devid = channel_devid;
     libxl_device_channel_init_connection(&channel[1], connection);
     if (connection == LIBXL_CHANNEL_CONNECTION_SOCKET)
         channel[1].u.socket.path = strdup(socket_path);
@@ -78,6 +80,7 @@ static void begin(struct fixture *f, const struct peer_step *script)
     channel_name = "org.qemu.guest_agent.0";
     connection = LIBXL_CHANNEL_CONNECTION_SOCKET;
     configuration_rc = 0;
+    channel_devid = -1;     /* libxl chooses */
     if (script) f->peer = peer_listen(script, f->path);
 }
 
@@ -127,6 +130,10 @@ static void no_channel(void **state)
     says(&f, check(&f), ERROR_INVAL, "connection=socket");
     connection = LIBXL_CHANNEL_CONNECTION_SOCKET;
     says(&f, check(&f), ERROR_NOT_READY, "nothing listens");
+    channel_devid = 1;
+    says(&f, check(&f), ERROR_NOT_READY, "nothing listens");
+    channel_devid = 0;
+    says(&f, check(&f), ERROR_INVAL, "another one before it");
     configuration_rc = ERROR_FAIL;
     says(&f, check(&f), ERROR_FAIL, "configuration");
     says(&f, freeze(&f), ERROR_FAIL, "configuration");

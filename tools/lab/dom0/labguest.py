@@ -144,8 +144,12 @@ def make_config(args, disks):
         # more than half of all exits to Xen.
         lines += ['tsc_mode = "native"']
     if args.agent:
-        lines.append('channel = [ "connection=socket,path=%s,name=%s" ]'
-                     % (os.path.join(home_of(args.name), "agent"), CHANNEL))
+        # Xen 4.17's xl gives the first channel the number of the primary
+        # console, and none is made for it: so that one is a spare.
+        socket = os.path.join(home_of(args.name), "agent")
+        lines.append('channel = [ "connection=socket,path=%s.spare,name=spare",'
+                     ' "connection=socket,path=%s,name=%s" ]'
+                     % (socket, socket, CHANNEL))
     if args.type == "hvm":
         lines += ['vga = "none"', "vnc = 0", 'serial = "pty"']
     return "\n".join(lines + args.extra_cfg) + "\n"

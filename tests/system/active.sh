@@ -37,8 +37,9 @@ python3 - "$cfg" "$images/extra,3.qcow2" <<'END'
 import sys
 path = sys.argv[1]
 text = open(path).read()
-# (direct-io-safe is left out: Debian's QEMU has no aio=native.)
-extra = ("vdev=xvde,format=qcow2,access=ro,backendtype=qdisk,no-discard,"
+# (Without direct-io-safe, as Debian's QEMU has no aio=native; and not read-only,
+# since no QEMU brings a read-only qdisk up.)
+extra = ("vdev=xvde,format=qcow2,access=rw,backendtype=qdisk,no-discard,"
          "target=" + sys.argv[2])
 at = text.rindex("]")
 open(path, "w").write(text[:at] + ", '" + extra + "'" + text[at:])

@@ -170,6 +170,7 @@ static int prepare(struct create *c, struct manage *m,
     rc = operation_begin(op, m, "snapshot-create", c->args->domain, false,
                          c->args->dry_run, err);
     if (rc) return rc;
+    op->like = c->args->like;
     note_state(c);
     rc = choose_name(c);
     if (rc) return rc;

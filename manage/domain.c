@@ -19,7 +19,7 @@ static int from_json(struct operation *op, libxl_domain_config *config,
 }
 
 static int of_snapshot(struct operation *op, const chain_snapshot *snapshot,
-                       libxl_domain_config *config)
+                       const char *whose, libxl_domain_config *config)
 {
     struct chain_error why;
     char *text = NULL;
@@ -29,7 +29,7 @@ static int of_snapshot(struct operation *op, const chain_snapshot *snapshot,
     rc = chain_store_payload_read(op->store, snapshot->serial,
                                   CHAIN_PAYLOAD_CONFIG, &text, &len, &why);
     if (rc) return manage_fail_chain(op->err, &why);
-    rc = from_json(op, config, text, "in its current snapshot");
+    rc = from_json(op, config, text, whose);
     free(text);
     return rc;
 }
@@ -38,10 +38,19 @@ static int of_snapshot(struct operation *op, const chain_snapshot *snapshot,
 static int of_application(struct operation *op, libxl_domain_config *config)
 {
     const struct manage_application *app = &op->m->app;
+    const chain_snapshot *like;
     int rc;
 
     if (!op->configuration && app->configuration)
         op->configuration = app->configuration(app->user, op->domain, op->err);
+    if (!op->configuration && op->like &&
+        (!op->err || op->err->outcome == MANAGE_OK ||
+         op->err->outcome == MANAGE_NOT_FOUND)) {
+        if (op->err) op->err->outcome = MANAGE_OK;
+        like = operation_find(op, op->like);
+        return like ? of_snapshot(op, like, "in that snapshot", config)
+                    : ERROR_NOTFOUND;
+    }
     if (!op->configuration)
         return manage_fail(op->err, MANAGE_NOT_FOUND, "the domain '%s' is off,"
                            " and there is no configuration of it", op->domain);
@@ -131,7 +140,8 @@ int domain_configuration(struct operation *op, libxl_domain_config *config)
     int rc;
 
     if (!op->running) {
-        rc = current ? of_snapshot(op, current, config)
+        rc = current ? of_snapshot(op, current, "in its current snapshot",
+                                   config)
                      : of_application(op, config);
         return rc ? rc : domain_follow_images(op, op->chain.tree.active,
                                               op->chain.tree.num_active,
@@ -165,7 +175,7 @@ int start_configuration(struct operation *op, const chain_snapshot *target,
     int rc;
 
     libxl_domain_config_init(&config);
-    rc = of_snapshot(op, target, &config);
+    rc = of_snapshot(op, target, "in that snapshot", &config);
     if (rc) goto out;
     before = libxl_domain_config_to_json(op->m->ctx, &config);
     if (!before) {

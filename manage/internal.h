@@ -53,6 +53,9 @@ struct operation {
     chain_journal journal;      /* what we have written, or found */
     bool journaled;             /* it is on the disk */
     char *configuration;        /* of a domain that is off and has no chain */
+    /* The snapshot whose configuration is the domain's when it is off and
+     * nothing else tells of one; NULL: none. Borrowed. */
+    const char *like;
 };
 
 void operation_init(struct operation *op);
@@ -104,7 +107,8 @@ void operation_keep_watched(struct operation *op, uint32_t domid);
 
 /*
  * The running domain's own, or else that of the current snapshot, or else
- * the application's. config is initialised by the caller.
+ * the application's, or else that of the snapshot op->like. config is
+ * initialised by the caller.
  */
 int domain_configuration(struct operation *op, libxl_domain_config *config);
 

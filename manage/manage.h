@@ -201,6 +201,10 @@ struct manage_create {
     const char *description;    /* NULL: none */
     bool disk_only;             /* leave the memory of a running domain out */
     bool external;              /* of disks that no spec names; else internal */
+    const char *like;           /* the snapshot whose configuration will do for
+                                 * a domain that is off, without a current
+                                 * snapshot, and of which the application
+                                 * knows nothing; NULL: none */
     const struct manage_disk_spec *specs;
     int num_specs;
     bool quiesce;               /* the guest's file systems frozen around it;

@@ -66,6 +66,9 @@ int undo_take(struct operation *op, const chain_snapshot *target,
              target->name);
     create.name = name;
     create.description = description;
+    /* What the revert changes are this one's disks, so that a machine like it
+     * keeps all that would be lost. */
+    create.like = target->name;
     create.specs = specs;
     create.num_specs = op->chain.tree.num_active;
     /* A paused or dead guest cannot answer the request to suspend. */

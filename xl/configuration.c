@@ -50,9 +50,9 @@ static char *find_file(const struct xl_app *app, const char *domain,
         fail(err, MANAGE_NOT_FOUND, "cannot read the configuration '%s': %s",
              path, strerror(errno));
     else
-        fail(err, MANAGE_NOT_FOUND, "domain '%s' is not running and has no "
-             "snapshots, and '%s' cannot be read (%s): start it, or give "
-             "its configuration with --config FILE", domain, path,
+        fail(err, MANAGE_NOT_FOUND, "domain '%s' is not running, no "
+             "current snapshot tells of it, and '%s' cannot be read (%s): "
+             "start it, or give its configuration with --config FILE", domain, path,
              strerror(errno));
     free(path);
     return NULL;

@@ -57,7 +57,7 @@ bad() {
 }
 
 calls > /dev/null
-bad 3 "domain 'web2' is not running and has no snapshots, and '*/web2.cfg' \
+bad 3 "domain 'web2' is not running, no current snapshot tells of it, and '*/web2.cfg' \
 cannot be read (No such file or directory): start it, or give its \
 configuration with --config FILE" web2
 bad 3 "cannot read the configuration '/nonexistent': No such file*" \

@@ -284,11 +284,12 @@ class Walk:
     def any_snapshot(self):
         return self.random.choice(sorted(self.model.snapshots))
 
-    def step_revert(self):
-        name = self.any_snapshot()
+    def step_revert(self, name=None, undo=None):
+        name = name or self.any_snapshot()
         argv = ["snapshot-revert", DOMAIN, name]
-        undo = self.random.random() < 0.2 and \
-            len(self.model.snapshots) < MOST_SNAPSHOTS
+        if undo is None:
+            undo = self.random.random() < 0.2 and \
+                len(self.model.snapshots) < MOST_SNAPSHOTS
         before = self.names_now()
         if undo:
             argv.insert(1, "--undo")
@@ -345,6 +346,24 @@ class Walk:
         self.counts[what] = self.counts.get(what, 0) + 1
         self.check()
 
+    def without_current(self):
+        """Where chance seldom leads: the current snapshot is deleted, so that
+        nothing tells what machine the domain is, and its present is kept."""
+        kills, self.kills = self.kills, False
+        argv = ["snapshot-create", "--config", self.config, DOMAIN]
+        for name in "first", "second":
+            self.step_write()
+            self.snapshot_command(*argv, name)
+            self.model.create(name, set())
+        self.step_revert("first", undo=False)
+        self.snapshot_command("snapshot-delete", DOMAIN, "first")
+        self.model.delete(["first"])
+        self.step_write()
+        self.check()
+        self.step_revert("second", undo=True)
+        self.check()
+        self.kills = kills
+
     def finish(self):
         """Without snapshots there is nothing but the disks' images: those of
         the beginning, and where an internal snapshot was copied out of one
@@ -379,6 +398,7 @@ def main():
     began, done = time.monotonic(), 0
     try:
         walk.prepare()
+        walk.without_current()
         for done in range(args.steps):
             walk.step()
         walk.finish()

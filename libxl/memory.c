@@ -75,18 +75,24 @@ static int start_stage(struct memory_capture *m,
     return rc;
 }
 
-static int is_suspended(struct memory_capture *m, bool *yes_r)
+/*
+ * How the domain is after libxl has tried to save it, whatever came of that.
+ * If Xen does not answer, libxl's word for it counts: a resume too many does
+ * less harm than a guest that is left standing.
+ */
+static void look(struct memory_capture *m, bool saved)
 {
     libxl_dominfo info;
     int rc;
 
     libxl_dominfo_init(&info);
     rc = libxl_domain_info(m->sctx->ctx, &info, m->domain->domid);
-    if (!rc)
-        *yes_r = info.shutdown &&
-                 info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
+    m->suspended = rc ? saved : info.shutdown &&
+        info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
+    m->ended = rc ? rc == ERROR_DOMAIN_NOTFOUND
+                  : info.dying || (info.shutdown && !m->suspended);
+    if (m->ended) m->suspended = false;
     libxl_dominfo_dispose(&info);
-    return rc;
 }
 
 static const char *why_not(int rc)
@@ -111,8 +117,7 @@ static int save(struct memory_capture *m,
                 const libxl_snapshot_callbacks *callbacks,
                 libxl_snapshot_diag *diag)
 {
-    int pipe_fd, rc, rc2;
-    bool stopped = false;
+    int pipe_fd, rc;
 
     rc = start_stage(m, args, fd, live, callbacks, &pipe_fd, diag);
     if (rc) return rc;
@@ -120,15 +125,14 @@ static int save(struct memory_capture *m,
     m->clock = pause_clock_start(m->sctx->ctx, m->domain->domid);
     rc = libxl_domain_suspend(m->sctx->ctx, m->domain->domid, pipe_fd,
                               live ? LIBXL_SUSPEND_LIVE : 0, NULL);
-    /* If Xen does not answer, libxl's word for it counts: a resume too many
-     * does less harm than a guest that is left standing. */
-    rc2 = is_suspended(m, &stopped);
-    m->suspended = rc2 ? !rc : stopped;
-    if (!rc && !m->suspended) {
-        rc = ERROR_FAIL;
-        xls_diag(diag, rc, NULL,
-                 "the guest ended while its memory was being taken");
-    }
+    look(m, !rc);
+    if (m->ended)
+        return xls_diag(diag, rc ? rc : ERROR_FAIL, NULL, "the guest ended"
+                        " (shut down, crashed or was destroyed) while its"
+                        " memory was being taken");
+    if (!rc && !m->suspended)
+        return xls_diag(diag, ERROR_FAIL, NULL, "the guest went on running"
+                        " while its memory was being taken");
     return rc;
 }
 
@@ -145,7 +149,7 @@ int memory_capture(struct memory_capture *m, libxl_snapshot_ctx *sctx,
     m->sctx = sctx;
     m->domain = domain;
     rc = save(m, args, fd, live, callbacks, diag);
-    if (rc && live && !m->suspended && start >= 0) {
+    if (rc && live && !m->suspended && !m->ended && start >= 0) {
         xls_log(sctx, XTL_WARN, "domain %u cannot be saved live (%s); saving"
                 " it stopped", domain->domid, libxl_error_to_string(rc));
         memory_capture_dispose(m);

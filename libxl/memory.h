@@ -26,6 +26,7 @@ struct memory_capture {
     struct memory_stage *stage;
     struct pause_clock *clock;
     bool suspended;             /* the guest is ours to resume */
+    bool ended;                 /* it shut down, crashed or was destroyed */
     bool live;
     uint64_t pause_us;          /* known after the release */
 };

@@ -6,7 +6,7 @@
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-rounds=${1:-5}
+rounds=${1:-2}
 
 # A loop in the background that notes every failure.
 busy() {
@@ -32,14 +32,16 @@ for i in $(seq "$rounds"); do
     check "round $i: with memory" xl snapshot-create g "m$i"
     check "round $i: delete" xl snapshot-delete g "d$i"
 done
+for name in list vcpus qmp ours; do
+    check_equal "" "$(cat "$WORK/$name.failed" 2>/dev/null)" \
+        "$name: nothing failed ($(wc -l <"$WORK/$name.rounds") rounds)"
+done
 check "back to the first" xl snapshot-revert g m1
 check "RAM and disks agree" labguest healthy g
 rm "$WORK/go"
 wait
 for name in list vcpus qmp ours; do
-    # During a revert there is no domain for a moment: that is no failure.
-    grep -v 'invalid domain\|not exist\|is an invalid' "$WORK/$name.failed" \
-        >"$WORK/$name.real" 2>/dev/null
+    # There was no domain for a moment, so they may fail; but not hang.
     check_equal "" "$(grep -A5 'exit 124' "$WORK/$name.failed" 2>/dev/null)" \
         "$name: nothing hung ($(wc -l <"$WORK/$name.rounds") rounds)"
 done

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <libxl.h>
@@ -20,6 +21,8 @@ struct chunk {
     size_t used;
     char data[];
 };
+
+#define CHUNK_MAP (sizeof(struct chunk) + CHUNK_BYTES)
 
 /*
  * Both threads run until the pipe ends or one of them fails. A reader whose
@@ -59,11 +62,21 @@ static void let_go(struct memory_stage *s)
     pthread_cond_broadcast(&s->changed);
 }
 
-static struct chunk *new_chunk(struct memory_stage *s)
+/*
+ * The kernel gives memory when it is first touched, page by page; with
+ * populate it does so now, as far as there is some. libxl forks its helper
+ * while we hold all this, and to copy the tables of what may be most of dom0's
+ * memory for a child that only calls exec() took seconds, hence DONTFORK.
+ */
+static struct chunk *new_chunk(struct memory_stage *s, bool populate)
 {
-    struct chunk *c = malloc(sizeof(*c) + CHUNK_BYTES);
+    struct chunk *c = mmap(NULL, CHUNK_MAP, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS |
+                           (populate ? MAP_POPULATE : 0), -1, 0);
 
-    if (c) s->queued += CHUNK_BYTES;
+    if (c == MAP_FAILED) return NULL;
+    (void)madvise(c, CHUNK_MAP, MADV_DONTFORK);
+    s->queued += CHUNK_BYTES;
     return c;
 }
 
@@ -83,7 +96,7 @@ static struct chunk *get_chunk(struct memory_stage *s)
         c = s->spare;
         s->spare = c->next;
     } else {
-        c = new_chunk(s);
+        c = new_chunk(s, false);
         if (!c) {
             /* Less buffer than was hoped for. None at all is a failure. */
             let_go(s);
@@ -210,7 +223,7 @@ static void free_chunks(struct chunk *c)
 
     for (; c; c = next) {
         next = c->next;
-        free(c);
+        munmap(c, CHUNK_MAP);
     }
 }
 
@@ -225,16 +238,13 @@ static void stage_free(struct memory_stage *s)
     free(s);
 }
 
-/* The kernel gives memory when it is first touched, a page at a time. Too
- * little of it is no failure here: get_chunk has a say in that. */
+/* Too little is no failure here: get_chunk has a say in that. */
 static void make_ready(struct memory_stage *s)
 {
     struct chunk *c;
-    size_t i;
 
-    while (s->queued + CHUNK_BYTES <= s->args.ready && (c = new_chunk(s))) {
-        for (i = 0; i < CHUNK_BYTES; i += 4096)
-            *(volatile char *)&c->data[i] = 0;
+    while (s->queued + CHUNK_BYTES <= s->args.ready &&
+           (c = new_chunk(s, true))) {
         c->next = s->spare;
         s->spare = c;
     }

@@ -3,6 +3,7 @@
  * A copy of what does not change any more, while others may have the image
  * open: an internal snapshot's clusters stay as they are as long as it is
  * there, and a frozen image is not written at all. So no lock is asked for.
+ * And how large such a copy would be.
  */
 #include "config.h"
 
@@ -15,6 +16,7 @@
 
 #include "libxl/child.h"
 #include "libxl/internal.h"
+#include "libxl/json.h"
 #include "libxl/qemu_img.h"
 
 /* As long as it takes to copy the largest disk over the slowest network. */
@@ -79,44 +81,24 @@ out:
     return rc;
 }
 
-static int convert(libxl_snapshot_ctx *sctx, const libxl_device_disk *disk,
-                   const char *image, const char *id, const char *target,
-                   libxl_snapshot_diag *diag)
-{
-    const char *argv[16] = { sctx->qemu_img, "convert", "-U", "-O", "qcow2" };
-    struct child_result result;
-    struct diag d = { "" };
-    int n = 5, rc;
+/* What is read, as qemu-img's arguments. */
+struct source {
+    char *image;
+    char *id;                   /* of the snapshot; NULL: the image itself */
+};
 
-    if (id) {
-        argv[n++] = "-l";
-        argv[n++] = id;
-    }
-    argv[n++] = "--image-opts";
-    argv[n++] = "--";
-    argv[n++] = image;
-    argv[n++] = target;
-    child_result_init(&result);
-    rc = child_run(argv, MAX_OUTPUT, deadline_after(EXPORT_TIMEOUT_MS),
-                   &result, &d);
-    if (rc) {
-        xls_diag(diag, rc, disk->vdev, "disk %s: %s", disk->vdev, d.text);
-    } else if (!WIFEXITED(result.status) || WEXITSTATUS(result.status)) {
-        result.err[strcspn(result.err, "\n")] = '\0';
-        rc = xls_diag(diag, ERROR_FAIL, disk->vdev, "disk %s: cannot copy %s:"
-                      " %s", disk->vdev, disk->pdev_path, result.err[0]
-                      ? result.err : "qemu-img was ended");
-    }
-    child_result_dispose(&result);
-    return rc;
+static void source_dispose(struct source *source)
+{
+    free(source->image);
+    free(source->id);
 }
 
-int libxl_disk_export(libxl_snapshot_ctx *sctx, const libxl_device_disk *disk,
-                      const libxl_snapshot_handle *handle, int fd,
-                      libxl_snapshot_diag *diag)
+static int source_find(struct source *source, libxl_snapshot_ctx *sctx,
+                       const libxl_device_disk *disk,
+                       const libxl_snapshot_handle *handle,
+                       libxl_snapshot_diag *diag)
 {
     const char *format = format_name(disk->format);
-    char *image = NULL, *id = NULL, target[64];
     int rc;
 
     if (!disk->pdev_path || disk->pdev_path[0] != '/' || !format)
@@ -128,20 +110,103 @@ int libxl_disk_export(libxl_snapshot_ctx *sctx, const libxl_device_disk *disk,
         return xls_diag(diag, ERROR_INVAL, disk->vdev, "disk %s: the handle"
                         " names no internal snapshot", disk->vdev);
     if (handle) {
-        rc = find_id(sctx, disk, handle->u.qcow2.name, &id, diag);
-        if (rc) goto out;
+        rc = find_id(sctx, disk, handle->u.qcow2.name, &source->id, diag);
+        if (rc) return rc;
     }
-    image = image_opts(disk->pdev_path, format);
-    if (!image) {
-        rc = ERROR_NOMEM;
-        goto out;
+    source->image = image_opts(disk->pdev_path, format);
+    return source->image ? 0 : ERROR_NOMEM;
+}
+
+/* The subcommand in argv, of which n are there already, on the source; target
+ * may be NULL. */
+static int run(const char *argv[], int n, const struct source *source,
+               const char *target, const libxl_device_disk *disk,
+               const char *verb, struct child_result *result,
+               libxl_snapshot_diag *diag)
+{
+    struct diag d = { "" };
+    int rc;
+
+    if (source->id) {
+        argv[n++] = "-l";
+        argv[n++] = source->id;
     }
+    argv[n++] = "--image-opts";
+    argv[n++] = "--";
+    argv[n++] = source->image;
+    argv[n++] = target;
+    argv[n] = NULL;
+    rc = child_run(argv, MAX_OUTPUT, deadline_after(EXPORT_TIMEOUT_MS),
+                   result, &d);
+    if (rc)
+        return xls_diag(diag, rc, disk->vdev, "disk %s: %s", disk->vdev,
+                        d.text);
+    if (WIFEXITED(result->status) && !WEXITSTATUS(result->status)) return 0;
+    result->err[strcspn(result->err, "\n")] = '\0';
+    return xls_diag(diag, ERROR_FAIL, disk->vdev, "disk %s: cannot %s %s: %s",
+                    disk->vdev, verb, disk->pdev_path, result->err[0]
+                    ? result->err : "qemu-img was ended");
+}
+
+int libxl_disk_export(libxl_snapshot_ctx *sctx, const libxl_device_disk *disk,
+                      const libxl_snapshot_handle *handle, int fd,
+                      libxl_snapshot_diag *diag)
+{
+    const char *argv[16] = { sctx->qemu_img, "convert", "-U", "-O", "qcow2" };
+    struct source source = { NULL, NULL };
+    struct child_result result;
+    char target[64];
+    int rc;
+
+    child_result_init(&result);
+    rc = source_find(&source, sctx, disk, handle, diag);
+    if (rc) goto out;
     /* qemu-img opens our file anew, whatever name it has, or none. */
     snprintf(target, sizeof(target), "/proc/%ld/fd/%d", (long)getpid(), fd);
-    rc = convert(sctx, disk, image, id, target, diag);
+    rc = run(argv, 5, &source, target, disk, "copy", &result, diag);
 out:
     if (rc) xls_diag(diag, rc, disk->vdev, "%s", libxl_error_to_string(rc));
-    free(image);
-    free(id);
+    child_result_dispose(&result);
+    source_dispose(&source);
+    return rc;
+}
+
+/* ---- how large it would be ---- */
+
+static int read_size(const struct child_result *result, uint64_t *bytes_r)
+{
+    xjson *value = NULL;
+    int rc;
+
+    rc = xjson_parse(result->out, result->out_len, &value, NULL);
+    if (!rc)
+        rc = xjson_uint(xjson_member(value, "required"), INT64_MAX, bytes_r);
+    xjson_free(value);
+    return rc;
+}
+
+int libxl_disk_measure(libxl_snapshot_ctx *sctx, const libxl_device_disk *disk,
+                       const libxl_snapshot_handle *handle, uint64_t *bytes_r,
+                       libxl_snapshot_diag *diag)
+{
+    const char *argv[16] = { sctx->qemu_img, "measure", "-U", "--output=json",
+                             "-O", "qcow2" };
+    struct source source = { NULL, NULL };
+    struct child_result result;
+    int rc;
+
+    child_result_init(&result);
+    rc = source_find(&source, sctx, disk, handle, diag);
+    if (!rc)
+        rc = run(argv, 6, &source, NULL, disk, "measure", &result, diag);
+    if (rc) goto out;
+    rc = read_size(&result, bytes_r);
+    if (rc == ERROR_INVAL)
+        rc = xls_diag(diag, ERROR_QEMU_API, disk->vdev, "disk %s: the answer"
+                      " of qemu-img measure is not understood", disk->vdev);
+out:
+    if (rc) xls_diag(diag, rc, disk->vdev, "%s", libxl_error_to_string(rc));
+    child_result_dispose(&result);
+    source_dispose(&source);
     return rc;
 }

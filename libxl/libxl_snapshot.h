@@ -49,6 +49,8 @@ extern "C" {
 #define LIBXL_HAVE_EXTERNAL_SNAPSHOT 1
 /* The guest's file systems frozen around a snapshot, by its agent. */
 #define LIBXL_HAVE_SNAPSHOT_QUIESCE 1
+/* How large a copy of what a snapshot holds would be. */
+#define LIBXL_HAVE_DISK_MEASURE 1
 
 #define LIBXL_SNAPSHOT_NO_DOMAIN ((uint32_t)INVALID_DOMID)
 
@@ -294,6 +296,15 @@ int libxl_disk_snapshot_extract(libxl_snapshot_ctx *sctx,
 int libxl_disk_export(libxl_snapshot_ctx *sctx, const libxl_device_disk *disk,
                       const libxl_snapshot_handle *handle, int fd,
                       libxl_snapshot_diag *diag);
+
+/*
+ * How many bytes libxl_disk_export, or libxl_disk_snapshot_extract, would
+ * write of this: data and tables, and never less. Reads the image's tables,
+ * and nothing else of it; the same images are allowed.
+ */
+int libxl_disk_measure(libxl_snapshot_ctx *sctx, const libxl_device_disk *disk,
+                       const libxl_snapshot_handle *handle, uint64_t *bytes_r,
+                       libxl_snapshot_diag *diag);
 
 /*
  * Does anything still have the disk's image open: a domain (other than

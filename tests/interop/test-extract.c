@@ -131,6 +131,41 @@ static void test_content(void **state)
     end(&f);
 }
 
+/* What is said beforehand is enough, and not much too much. */
+static void test_measure(void **state)
+{
+    uint64_t bytes = 0, whole = 0;
+    struct fixture f;
+    struct stat st;
+
+    begin(&f);
+    if (libxl_disk_measure(&f.sctx, &f.disk, &f.handle, &bytes, &f.diag))
+        fail_msg("%s", f.diag.message);
+    if (libxl_disk_measure(&f.sctx, &f.disk, NULL, &whole, &f.diag))
+        fail_msg("%s", f.diag.message);
+    assert_int_equal(extract(&f), 0);
+    assert_int_equal(stat(f.copy, &st), 0);
+    assert_true((uint64_t)st.st_blocks * 512 <= bytes);
+    assert_true(bytes < (uint64_t)st.st_blocks * 512 + (1 << 20));
+    /* the image itself has one cluster more, at 2 MiB */
+    assert_int_equal(whole, bytes + 65536);
+
+    f.handle.u.qcow2.name = (char *)"never";
+    libxl_snapshot_diag_dispose(&f.diag);
+    assert_int_equal(libxl_disk_measure(&f.sctx, &f.disk, &f.handle, &bytes,
+                                        &f.diag), ERROR_NOTFOUND);
+    assert_non_null(strstr(f.diag.message, "no snapshot 'never'"));
+    scratch_write(&f.scratch, "tool", "#!/bin/sh\necho '{}'\n", 0700);
+    f.sctx.qemu_img = (char *)scratch_path(&f.scratch, "tool");
+    libxl_snapshot_diag_dispose(&f.diag);
+    whole = 17;
+    assert_int_equal(libxl_disk_measure(&f.sctx, &f.disk, NULL, &whole,
+                                        &f.diag), ERROR_QEMU_API);
+    assert_int_equal(whole, 17);
+    assert_string_equal(f.diag.vdev, "xvda");
+    end(&f);
+}
+
 static void test_refusals(void **state)
 {
     struct fixture f;
@@ -177,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_content),
+        cmocka_unit_test(test_measure),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_failures),
     };

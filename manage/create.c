@@ -13,8 +13,8 @@
 #include "chain/name.h"
 #include "manage/disk_choice.h"
 #include "manage/internal.h"
+#include "manage/preflight.h"
 #include "manage/save_image.h"
-#include "manage/space.h"
 
 struct create {
     const struct manage_create *args;
@@ -27,6 +27,7 @@ struct create {
 
     libxl_domain_snapshot_args what;
     libxl_snapshot_plan plan;
+    struct prediction predicted;
     libxl_domain_snapshot_result result;
     int memory_fd;
 };
@@ -41,6 +42,7 @@ static void create_init(struct create *c, const struct manage_create *args)
     disk_choice_init(&c->disks);
     libxl_domain_snapshot_args_init(&c->what);
     libxl_snapshot_plan_init(&c->plan);
+    prediction_init(&c->predicted);
     libxl_domain_snapshot_result_init(&c->result);
     c->memory_fd = -1;
 }
@@ -50,6 +52,7 @@ static void create_dispose(struct create *c)
     if (c->memory_fd >= 0) close(c->memory_fd);
     disk_choice_dispose(&c->disks);
     libxl_domain_snapshot_result_dispose(&c->result);
+    prediction_dispose(&c->predicted);
     libxl_snapshot_plan_dispose(&c->plan);
     libxl_domain_snapshot_args_dispose(&c->what);
     chain_snapshot_dispose(&c->snapshot);
@@ -164,7 +167,6 @@ static int prepare(struct create *c, struct manage *m,
                    struct manage_error *err)
 {
     struct operation *op = &c->op;
-    uint64_t memory;
     int rc;
 
     rc = operation_begin(op, m, "snapshot-create", c->args->domain, false,
@@ -184,8 +186,7 @@ static int prepare(struct create *c, struct manage *m,
     if (rc) return rc;
     rc = disk_choice_record_handles(&c->disks, op, &c->snapshot);
     if (rc) return rc;
-    memory = c->snapshot.memory ? op->info.current_memkb * 1024 : 0;
-    return c->args->dry_run ? 0 : space_check(op, &c->snapshot, memory);
+    return preflight_create(op, &c->config, &c->snapshot, &c->predicted);
 }
 
 /* ---- dry run ---- */
@@ -211,6 +212,7 @@ static int tell_plan(struct create *c, char **plan_r)
     plan_library_steps(&writer, &c->plan);
     plan_step(&writer, "publish", NULL, c->snapshot.name);
     plan_step(&writer, "clear_journal", NULL, NULL);
+    plan_predicted(&writer, &c->predicted);
     return plan_end(&writer, plan_r, op->err);
 }
 

@@ -13,6 +13,7 @@
 #include "chain/images.h"
 #include "manage/internal.h"
 #include "manage/note.h"
+#include "manage/preflight.h"
 
 struct targets {
     uint64_t *serials;          /* children before their parents */
@@ -102,7 +103,8 @@ static void plan_images(struct operation *op, const struct targets *targets,
 
     if (chain_model_remove(&op->chain, targets->serials, targets->num, NULL))
         return;
-    while (chain_images_next(&op->chain, NULL, NULL, NULL, &step)) {
+    while (chain_images_next(&op->chain, image_allocated, image_is_kept,
+                             &op->chain, &step)) {
         action = step.type == CHAIN_IMAGE_REMOVE ? "remove_image"
             : step.type == CHAIN_IMAGE_COMMIT ? "merge_image_down"
                                                : "merge_image_up";
@@ -113,7 +115,8 @@ static void plan_images(struct operation *op, const struct targets *targets,
 }
 
 static int tell_plan(struct operation *op, const struct manage_delete *args,
-                     const struct targets *targets, char **plan_r)
+                     const struct targets *targets,
+                     const struct prediction *predicted, char **plan_r)
 {
     struct plan_writer plan;
     size_t i;
@@ -137,6 +140,7 @@ static int tell_plan(struct operation *op, const struct manage_delete *args,
     }
     if (!args->metadata) plan_images(op, targets, &plan);
     plan_step(&plan, "clear_journal", NULL, NULL);
+    plan_predicted(&plan, predicted);
     return plan_end(&plan, plan_r, op->err);
 }
 
@@ -323,11 +327,13 @@ int manage_delete(struct manage *m, const struct manage_delete *args,
 {
     struct targets targets = { NULL, 0 };
     const chain_snapshot *named;
+    struct prediction predicted;
     struct operation op;
     char *note = NULL;
     int rc;
 
     operation_init(&op);
+    prediction_init(&predicted);
     rc = operation_begin(&op, m, "snapshot-delete", args->domain, true,
                          args->dry_run, err);
     if (rc) goto out;
@@ -340,9 +346,12 @@ int manage_delete(struct manage *m, const struct manage_delete *args,
     if (rc) goto out;
     rc = args->metadata ? 0 : check_disks(&op, &targets);
     if (!rc && args->merge_now) rc = check_merges(&op, &targets);
+    if (!rc && !args->metadata)
+        rc = preflight_delete(&op, targets.serials, targets.num,
+                              args->merge_now, args->dry_run, &predicted);
     if (rc) goto out;
     if (args->dry_run) {
-        rc = tell_plan(&op, args, &targets, plan_r);
+        rc = tell_plan(&op, args, &targets, &predicted, plan_r);
         goto out;
     }
     manage_reached(m, "delete:begin");
@@ -361,6 +370,7 @@ failed:
 out:
     free(note);
     free(targets.serials);
+    prediction_dispose(&predicted);
     operation_dispose(&op);
     return rc;
 }

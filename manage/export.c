@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "chain/_chain_types_json.h"
 #include "manage/config_json.h"
 #include "manage/internal.h"
+#include "manage/preflight.h"
 #include "manage/save_image.h"
 #include "manage/new_file.h"
 #include "manage/tar.h"
@@ -22,6 +24,7 @@ struct export {
     const struct manage_export *args;
     struct operation op;
     const chain_snapshot *snapshot;     /* of op.chain */
+    struct prediction predicted;
     struct new_file file;
     int out;                            /* where it goes */
     char *work_dir;
@@ -80,6 +83,34 @@ static int prepare(struct export *e, struct manage *m,
     return rc;
 }
 
+/* Beside what is written, unless the user says where. */
+static int choose_work_dir(struct export *e)
+{
+    const struct manage_export *args = e->args;
+    char *copy;
+
+    if (args->work_dir || !args->path) {
+        e->work_dir = strdup(args->work_dir ? args->work_dir
+                             : chain_store_dir(e->op.store));
+    } else {
+        copy = strdup(args->path);
+        e->work_dir = copy ? strdup(dirname(copy)) : NULL;
+        free(copy);
+    }
+    return e->work_dir ? 0 : manage_fail_nomem(e->op.err);
+}
+
+static int preflight(struct export *e)
+{
+    const struct manage_export *args = e->args;
+    int rc = choose_work_dir(e);
+
+    return rc ? rc : preflight_export(&e->op, e->snapshot, args, e->work_dir,
+                                      !args->xl_image && tar_writer_compresses(
+                                      args->path, args->compress),
+                                      &e->predicted);
+}
+
 /* ---- where it goes ---- */
 
 static int open_output(struct export *e)
@@ -87,15 +118,10 @@ static int open_output(struct export *e)
     int rc;
 
     e->out = e->args->fd;
-    if (e->args->path) {
-        rc = new_file_open(&e->file, e->args->path, e->op.err);
-        if (rc) return rc;
-        e->out = e->file.fd;
-    }
-    e->work_dir = strdup(e->args->work_dir ? e->args->work_dir
-                         : e->args->path ? e->file.dir
-                         : chain_store_dir(e->op.store));
-    return e->work_dir ? 0 : manage_fail_nomem(e->op.err);
+    if (!e->args->path) return 0;
+    rc = new_file_open(&e->file, e->args->path, e->op.err);
+    if (!rc) e->out = e->file.fd;
+    return rc;
 }
 
 /* ---- the members ---- */
@@ -280,6 +306,7 @@ static int tell_plan(struct export *e, char **plan_r)
         if (has_disk(&e->snapshot->disks[i]))
             plan_step(&plan, "copy", e->snapshot->disks[i].vdev,
                       e->snapshot->disks[i].path);
+    plan_predicted(&plan, &e->predicted);
     return plan_end(&plan, plan_r, e->op.err);
 }
 
@@ -291,7 +318,9 @@ int manage_export(struct manage *m, const struct manage_export *args,
 
     operation_init(&e.op);
     new_file_init(&e.file);
+    prediction_init(&e.predicted);
     rc = prepare(&e, m, err);
+    if (!rc) rc = preflight(&e);
     if (rc) goto out;
     if (args->dry_run) {
         rc = tell_plan(&e, plan_r);
@@ -304,6 +333,7 @@ int manage_export(struct manage *m, const struct manage_export *args,
 out:
     tar_writer_free(e.tar);
     free(e.work_dir);
+    prediction_dispose(&e.predicted);
     new_file_dispose(&e.file);
     operation_dispose(&e.op);
     return rc;

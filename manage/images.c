@@ -163,6 +163,20 @@ int images_adopt(struct operation *op)
     return rc ? manage_fail_chain(op->err, &why) : 0;
 }
 
+uint64_t image_allocated(void *user, const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) ? 0 : (uint64_t)st.st_blocks * 512;
+}
+
+bool image_is_kept(void *user, const char *path)
+{
+    const chain_image *image = find(user, path);
+
+    return image && image->keep;
+}
+
 const chain_active_disk *image_disk(const struct chain_model *model,
                                     const char *path)
 {

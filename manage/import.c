@@ -20,6 +20,7 @@
 #include "manage/config_json.h"
 #include "manage/import_check.h"
 #include "manage/internal.h"
+#include "manage/preflight.h"
 #include "manage/save_image.h"
 #include "manage/new_file.h"
 #include "manage/tar.h"
@@ -39,6 +40,7 @@ struct import {
     int *index;                 /* of each, in the snapshot's */
     struct new_file *files;     /* likewise */
     int num;
+    struct prediction predicted;
     char *chunk;
 };
 
@@ -48,6 +50,7 @@ static void import_init(struct import *in, const struct manage_import *args)
     in->args = args;
     operation_init(&in->op);
     manifest_init(&in->manifest);
+    prediction_init(&in->predicted);
 }
 
 static void import_dispose(struct import *in)
@@ -61,6 +64,7 @@ static void import_dispose(struct import *in)
     free(in->index);
     free(in->config);
     free(in->chunk);
+    prediction_dispose(&in->predicted);
     manifest_dispose(&in->manifest);
     tar_reader_free(in->tar);
     operation_dispose(&in->op);
@@ -262,6 +266,9 @@ static int prepare(struct import *in, struct manage *m,
     if (!rc) rc = choose_uuid(in);
     if (!rc) rc = settle_record(in);
     if (!rc) rc = read_config(in);
+    if (!rc)
+        rc = preflight_import(&in->op, &in->manifest.snapshot, in->args,
+                              in->num > 0, &in->predicted);
     return rc;
 }
 
@@ -574,6 +581,7 @@ static int tell_plan(struct import *in, char **plan_r)
                   in->where[i].path);
     plan_step(&plan, "publish", NULL, in->manifest.snapshot.name);
     plan_step(&plan, "clear_journal", NULL, NULL);
+    plan_predicted(&plan, &in->predicted);
     return plan_end(&plan, plan_r, in->op.err);
 }
 

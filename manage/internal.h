@@ -207,6 +207,11 @@ int image_note_base(struct operation *op, const char *path,
 /* Add the images and active disks of op->journal to the chain in memory. */
 int images_adopt(struct operation *op);
 
+/* For chain_images_next: what a file has allocated; and is it one that the
+ * user wants to be left alone, in the model that user points to? */
+uint64_t image_allocated(void *user, const char *path);
+bool image_is_kept(void *user, const char *path);
+
 /* The present's disk that has this image, or has it below its own; NULL. */
 const chain_active_disk *image_disk(const struct chain_model *model,
                                     const char *path);
@@ -268,8 +273,10 @@ int forget_continue(struct operation *op);
 
 /* ---- plan_json.c: what a dry run answers ---- */
 
+struct prediction;
 struct plan_writer {
     xjson_writer *w;
+    bool in_actions;
 };
 
 int plan_begin(struct plan_writer *plan, const char *command,
@@ -279,6 +286,10 @@ void plan_step(struct plan_writer *plan, const char *action,
                const char *vdev, const char *target);
 void plan_library_steps(struct plan_writer *plan,
                         const libxl_snapshot_plan *steps);
+/* What follows is no step any more. */
+void plan_end_actions(struct plan_writer *plan);
+/* After the last step: "predicted", see predict.h. */
+void plan_predicted(struct plan_writer *plan, const struct prediction *p);
 int plan_end(struct plan_writer *plan, char **text_r,
              struct manage_error *err);
 

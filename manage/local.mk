@@ -23,6 +23,11 @@ libmanage_la_SOURCES = \
 	manage/operation.c \
 	manage/parent.c \
 	manage/plan_json.c \
+	manage/predict.c manage/predict.h \
+	manage/predict_bytes.c \
+	manage/predict_pause.c \
+	manage/preflight.c manage/preflight.h \
+	manage/preflight_port.c \
 	manage/recover.c \
 	manage/redefine.c \
 	manage/rename.c \

@@ -16,6 +16,7 @@
 #include "chain/images.h"
 #include "manage/dump_read.h"
 #include "manage/internal.h"
+#include "manage/preflight.h"
 #include "manage/save_image.h"
 
 enum action { KEEP, UPDATE, ADD };
@@ -24,6 +25,7 @@ struct redefine {
     const struct manage_redefine *args;
     struct operation op;
     struct dumps dumps;
+    struct prediction predicted;
     enum action *actions;       /* one for each dump, in the order of the text */
     struct manage_redefined done;
 };
@@ -347,6 +349,9 @@ static int prepare(struct redefine *r, struct manage *m,
 
         rc = check_one(r, &r->dumps.list[at], &r->actions[at]);
     }
+    if (!rc)
+        rc = preflight_redefine(&r->op, r->actions[0] == ADD ? args->memory
+                                : NULL, &r->predicted);
     return rc;
 }
 
@@ -367,6 +372,7 @@ static int tell_plan(struct redefine *r, char **plan_r)
     }
     if (r->args->current)
         plan_step(&plan, "set_current", NULL, r->dumps.list[0].snapshot.name);
+    plan_predicted(&plan, &r->predicted);
     return plan_end(&plan, plan_r, r->op.err);
 }
 
@@ -630,6 +636,7 @@ int manage_redefine(struct manage *m, const struct manage_redefine *args,
 
     operation_init(&r.op);
     dumps_init(&r.dumps);
+    prediction_init(&r.predicted);
     manage_redefined_init(&r.done);
     rc = prepare(&r, m, err);
     if (rc) goto out;
@@ -644,6 +651,7 @@ int manage_redefine(struct manage *m, const struct manage_redefine *args,
 out:
     manage_redefined_dispose(&r.done);
     free(r.actions);
+    prediction_dispose(&r.predicted);
     dumps_dispose(&r.dumps);
     operation_dispose(&r.op);
     return rc;

@@ -14,6 +14,7 @@
 
 #include "chain/images.h"
 #include "manage/internal.h"
+#include "manage/preflight.h"
 #include "manage/revert_disks.h"
 
 /* ---- what can be refused ---- */
@@ -128,7 +129,7 @@ static void plan_disk(struct operation *op, const chain_disk *disk,
 
 static int tell_plan(struct operation *op, const struct manage_revert *args,
                      const chain_snapshot *target, chain_domain_state state,
-                     char **plan_r)
+                     const struct prediction *predicted, char **plan_r)
 {
     struct plan_writer plan;
     int i, rc;
@@ -149,6 +150,7 @@ static int tell_plan(struct operation *op, const struct manage_revert *args,
     if (state == CHAIN_DOMAIN_STATE_RUNNING)
         plan_step(&plan, "unpause", NULL, op->domain);
     plan_step(&plan, "clear_journal", NULL, NULL);
+    plan_predicted(&plan, predicted);
     return plan_end(&plan, plan_r, op->err);
 }
 
@@ -366,11 +368,12 @@ static int carry_out(struct operation *op, const chain_snapshot *target,
     return revert_continue(op, domid_r);
 }
 
-/* Up to the point where something would be changed. */
+/* Up to the point where something would be changed. undo: that is still to be
+ * done. */
 static int begin(struct operation *op, struct manage *m,
-                 const struct manage_revert *args,
+                 const struct manage_revert *args, bool undo,
                  const chain_snapshot **target_r, chain_domain_state *state_r,
-                 struct manage_error *err)
+                 struct prediction *predicted, struct manage_error *err)
 {
     int rc;
 
@@ -380,7 +383,8 @@ static int begin(struct operation *op, struct manage *m,
     *target_r = operation_find(op, args->name);
     if (!*target_r) return ERROR_NOTFOUND;
     *state_r = state_asked(args, *target_r);
-    return check(op, *target_r, *state_r);
+    rc = check(op, *target_r, *state_r);
+    return rc ? rc : preflight_revert(op, *target_r, undo, predicted);
 }
 
 int manage_revert(struct manage *m, const struct manage_revert *args,
@@ -389,23 +393,27 @@ int manage_revert(struct manage *m, const struct manage_revert *args,
 {
     const chain_snapshot *target;
     chain_domain_state state;
+    struct prediction predicted;
     struct operation op;
     uint32_t domid = LIBXL_SNAPSHOT_NO_DOMAIN;
     char *undo = NULL;
     int rc;
 
     operation_init(&op);
-    rc = begin(&op, m, args, &target, &state, err);
+    prediction_init(&predicted);
+    rc = begin(&op, m, args, args->undo, &target, &state, &predicted, err);
     if (rc) goto out;
     if (args->dry_run) {
-        rc = tell_plan(&op, args, target, state, plan_r);
+        rc = tell_plan(&op, args, target, state, &predicted, plan_r);
         goto out;
     }
     if (args->undo) {
         /* A snapshot of its own: it stays when the revert fails. */
         rc = undo_take(&op, target, &undo);
         operation_dispose(&op);
-        if (!rc) rc = begin(&op, m, args, &target, &state, err);
+        prediction_dispose(&predicted);
+        if (!rc)
+            rc = begin(&op, m, args, false, &target, &state, &predicted, err);
         if (rc) goto out;
     }
     rc = carry_out(&op, target, state, &domid);
@@ -419,6 +427,7 @@ int manage_revert(struct manage *m, const struct manage_revert *args,
     undo = NULL;
 out:
     free(undo);
+    prediction_dispose(&predicted);
     operation_dispose(&op);
     return rc;
 }

@@ -38,14 +38,6 @@ struct settle {
     int num_left;
 };
 
-static uint64_t allocated(void *user, const char *path)
-{
-    struct stat st;
-
-    (void)user;
-    return stat(path, &st) ? 0 : (uint64_t)st.st_blocks * 512;
-}
-
 static bool is_left(void *user, const char *path)
 {
     const struct settle *s = user;
@@ -382,7 +374,7 @@ int images_settle(struct operation *op, bool with_merges, char **note)
     int i, rc = 0, stopped = 0;
 
     while (!rc && !stopped &&
-           chain_images_next(&op->chain, allocated, is_left, &s, &step)) {
+           chain_images_next(&op->chain, image_allocated, is_left, &s, &step)) {
         free(path);
         path = strdup(step.image->path);
         if (!path) {

@@ -27,9 +27,15 @@
 #define TAR_VERSION 1u
 #define TAR_MAX_JSON (16u << 20)
 
+/* Where an archive that is not compressed says "ustar". */
+#define TAR_MAGIC_AT 257
+
 /* ---- writing ---- */
 
 struct tar_writer;
+
+/* Does what is written to path become smaller? As below. */
+bool tar_writer_compresses(const char *path, const char *compress);
 
 /* compress: "none", "gzip", "xz", "zstd", or NULL for what path's ending says.
  * fd stays the caller's. */

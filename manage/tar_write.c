@@ -50,6 +50,11 @@ static const char *by_ending(const char *path)
            : "none";
 }
 
+bool tar_writer_compresses(const char *path, const char *compress)
+{
+    return strcmp(compress ? compress : by_ending(path), "none") != 0;
+}
+
 static int set_filter(struct tar_writer *w, const char *compress)
 {
     int r;

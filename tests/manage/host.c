@@ -219,6 +219,13 @@ static char *configuration(void *user, const char *domain,
     return host->config ? strdup(host->config) : NULL;
 }
 
+static void warn(void *user, const char *text)
+{
+    struct host *host = user;
+
+    snprintf(host->warned, sizeof(host->warned), "%s", text);
+}
+
 static void reached(void *user, const char *point)
 {
     struct host *host = user;
@@ -243,6 +250,7 @@ void host_init(struct host *host)
     settings.snapshot_dir = host->state;
     settings.app.user = host;
     settings.app.reached = reached;
+    settings.app.warn = warn;
     settings.app.configuration = configuration;
     assert_int_equal(manage_open(&settings, &host->manage, host_err(host)), 0);
 }

@@ -23,6 +23,7 @@ struct host {
     struct manage *manage;
     struct manage_error err;    /* of the last call */
     char *config;               /* of a domain that is off; NULL: none */
+    char warned[1024];          /* the last warning */
     const char *stop_at;           /* the process ends at this point */
 };
 

@@ -8,9 +8,10 @@ manage_test_libs = libmanage.la libchain.la libsnapshotparts.la libtypes.la \
 interop_programs += \
 	tests/manage/test-adopt$(EXEEXT) \
 	tests/manage/test-port$(EXEEXT) \
+	tests/manage/test-preflight$(EXEEXT) \
 	tests/manage/test-redefine$(EXEEXT)
 EXTRA_PROGRAMS += tests/manage/test-adopt tests/manage/test-port \
-	tests/manage/test-redefine
+	tests/manage/test-preflight tests/manage/test-redefine
 manage_test_ldflags = $(AM_LDFLAGS) -Wl,--wrap=image_users_wait
 tests_manage_test_port_LDFLAGS = $(manage_test_ldflags)
 tests_manage_test_redefine_LDFLAGS = $(manage_test_ldflags)
@@ -21,3 +22,9 @@ tests_manage_test_redefine_LDADD = $(manage_test_libs)
 tests_manage_test_adopt_LDFLAGS = $(manage_test_ldflags)
 tests_manage_test_adopt_SOURCES = tests/manage/test-adopt.c $(manage_host)
 tests_manage_test_adopt_LDADD = $(manage_test_libs)
+# A volume has as much room as the test says.
+tests_manage_test_preflight_LDFLAGS = $(manage_test_ldflags) \
+	-Wl,--wrap=statvfs
+tests_manage_test_preflight_SOURCES = tests/manage/test-preflight.c \
+	$(manage_host)
+tests_manage_test_preflight_LDADD = $(manage_test_libs) $(ARCHIVE_LIBS)

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What reads of manage/: files alone, no hypervisor.
+# What of manage/ needs files alone, or not even those, and no hypervisor.
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test-sizes
-TESTS += tests/unit/test-sizes
+manage_tests = \
+	tests/unit/test-predict \
+	tests/unit/test-sizes
+check_PROGRAMS += $(manage_tests)
+TESTS += $(manage_tests)
 endif
 
 tests_unit_test_sizes_SOURCES = tests/unit/test-sizes.c \
 	tests/chain/util.c tests/chain/util.h
 tests_unit_test_sizes_LDADD = libmanage.la libchain.la libsnapshotparts.la \
 	libtypes.la $(XEN_LIBS) $(YAJL_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_predict_SOURCES = tests/unit/test-predict.c \
+	tests/chain/util.c tests/chain/util.h
+tests_unit_test_predict_LDADD = $(tests_unit_test_sizes_LDADD)

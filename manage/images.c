@@ -22,7 +22,7 @@ static const chain_image *find(const struct chain_model *model,
 }
 
 /* The image that all below path began with: its name is the one people know. */
-static const char *root_of(const struct chain_model *model, const char *path)
+const char *image_root(const struct chain_model *model, const char *path)
 {
     const chain_image *image;
     int steps;
@@ -55,7 +55,7 @@ static bool is_free(struct operation *op, const char *path)
 int image_choose_path(struct operation *op, const char *image,
                       const char *tag, char **path_r)
 {
-    const char *root = root_of(&op->chain, image), *stem, *dot, *slash;
+    const char *root = image_root(&op->chain, image), *stem, *dot, *slash;
     struct stat st;
     char *path;
     int n, len;

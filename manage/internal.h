@@ -207,6 +207,9 @@ int image_note_base(struct operation *op, const char *path,
 /* Add the images and active disks of op->journal to the chain in memory. */
 int images_adopt(struct operation *op);
 
+/* The image that path began with: itself, or the last one below it. */
+const char *image_root(const struct chain_model *model, const char *path);
+
 /* For chain_images_next: what a file has allocated; and is it one that the
  * user wants to be left alone, in the model that user points to? */
 uint64_t image_allocated(void *user, const char *path);

@@ -17,6 +17,8 @@ libmanage_la_SOURCES = \
 	manage/internal.h \
 	manage/leftovers.c \
 	manage/look.c \
+	manage/loss_list.c \
+	manage/losses.c manage/losses.h \
 	manage/manage.c manage/manage.h \
 	manage/new_file.c manage/new_file.h \
 	manage/note.c manage/note.h \

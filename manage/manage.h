@@ -228,12 +228,58 @@ struct manage_revert {
     bool dry_run;
 };
 
+/* What a revert gives up, and what else becomes of the domain's disks. */
+enum manage_loss_kind {
+    MANAGE_LOSS_MEMORY,         /* of the guest that runs */
+    MANAGE_LOSS_WRITES,         /* whatever was written to a disk since */
+    MANAGE_DISK_LEAVES,         /* the snapshot is without this disk, or had
+                                 * another image there: the domain no longer
+                                 * has it, and its image stays as it is */
+    MANAGE_DISK_RETURNS,        /* the domain has no such disk now */
+};
+
+struct manage_loss {
+    enum manage_loss_kind kind;
+    char *vdev;                 /* of a disk; NULL */
+    char *path;                 /* its image: LEAVES, WRITES the present one,
+                                 * RETURNS the snapshot's */
+    bool bytes_known;
+    uint64_t bytes;             /* of memory; what was written, at most */
+    char *since;                /* WRITES: the current snapshot; NULL: no
+                                 * snapshot has any of it */
+    uint64_t since_time;        /* seconds since the epoch, when that was taken,
+                                 * or the domain was started; 0: not known */
+};
+
+struct manage_losses {
+    struct manage_loss *list;
+    int num;
+};
+
+void manage_losses_init(struct manage_losses *losses);
+void manage_losses_dispose(struct manage_losses *losses);
+
+/* "memory", "writes", "disk_leaves", "disk_returns". */
+const char *manage_loss_kind_to_string(enum manage_loss_kind kind);
+
 struct manage_revert_result {
     chain_domain_state state;
     uint32_t domid;             /* unless it is off */
     char *undo;                 /* the snapshot of what was the present, or
-                                 * NULL; free */
+                                 * NULL */
+    struct manage_losses lost;  /* what no snapshot has kept */
 };
+
+void manage_revert_result_init(struct manage_revert_result *result);
+void manage_revert_result_dispose(struct manage_revert_result *result);
+
+/*
+ * What that revert would give up: for whoever asks people first. Refuses what
+ * the revert itself would refuse. args->dry_run is as good as set.
+ */
+int manage_revert_losses(struct manage *m, const struct manage_revert *args,
+                         struct manage_losses *losses_r,
+                         struct manage_error *err);
 
 int manage_revert(struct manage *m, const struct manage_revert *args,
                   struct manage_revert_result *result_r, char **plan_r,

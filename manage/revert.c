@@ -14,8 +14,31 @@
 
 #include "chain/images.h"
 #include "manage/internal.h"
+#include "manage/losses.h"
 #include "manage/preflight.h"
 #include "manage/revert_disks.h"
+
+/* What is known before anything is touched. */
+struct outlook {
+    const chain_snapshot *target;       /* of the operation's chain */
+    chain_domain_state state;
+    struct prediction predicted;
+    struct manage_losses losses;
+};
+
+static void outlook_init(struct outlook *outlook)
+{
+    outlook->target = NULL;
+    prediction_init(&outlook->predicted);
+    manage_losses_init(&outlook->losses);
+}
+
+static void outlook_dispose(struct outlook *outlook)
+{
+    prediction_dispose(&outlook->predicted);
+    manage_losses_dispose(&outlook->losses);
+    outlook_init(outlook);
+}
 
 /* ---- what can be refused ---- */
 
@@ -128,9 +151,10 @@ static void plan_disk(struct operation *op, const chain_disk *disk,
 }
 
 static int tell_plan(struct operation *op, const struct manage_revert *args,
-                     const chain_snapshot *target, chain_domain_state state,
-                     const struct prediction *predicted, char **plan_r)
+                     const struct outlook *outlook, char **plan_r)
 {
+    const chain_snapshot *target = outlook->target;
+    chain_domain_state state = outlook->state;
     struct plan_writer plan;
     int i, rc;
 
@@ -150,7 +174,8 @@ static int tell_plan(struct operation *op, const struct manage_revert *args,
     if (state == CHAIN_DOMAIN_STATE_RUNNING)
         plan_step(&plan, "unpause", NULL, op->domain);
     plan_step(&plan, "clear_journal", NULL, NULL);
-    plan_predicted(&plan, predicted);
+    plan_predicted(&plan, &outlook->predicted);
+    plan_losses(&plan, &outlook->losses);
     return plan_end(&plan, plan_r, op->err);
 }
 
@@ -371,63 +396,100 @@ static int carry_out(struct operation *op, const chain_snapshot *target,
 /* Up to the point where something would be changed. undo: that is still to be
  * done. */
 static int begin(struct operation *op, struct manage *m,
-                 const struct manage_revert *args, bool undo,
-                 const chain_snapshot **target_r, chain_domain_state *state_r,
-                 struct prediction *predicted, struct manage_error *err)
+                 const struct manage_revert *args, bool dry_run, bool undo,
+                 struct outlook *outlook, struct manage_error *err)
 {
+    const chain_snapshot *target;
     int rc;
 
     rc = operation_begin(op, m, "snapshot-revert", args->domain, true,
-                         args->dry_run, err);
+                         dry_run, err);
     if (rc) return rc;
-    *target_r = operation_find(op, args->name);
-    if (!*target_r) return ERROR_NOTFOUND;
-    *state_r = state_asked(args, *target_r);
-    rc = check(op, *target_r, *state_r);
-    return rc ? rc : preflight_revert(op, *target_r, undo, predicted);
+    outlook->target = target = operation_find(op, args->name);
+    if (!target) return ERROR_NOTFOUND;
+    outlook->state = state_asked(args, target);
+    rc = check(op, target, outlook->state);
+    if (!rc) rc = preflight_revert(op, target, undo, &outlook->predicted);
+    return rc;
+}
+
+/* The undo is a snapshot of its own: it stays when the revert fails. What is
+ * lost was found out before, from what was the present then. */
+static int keep_present(struct operation *op, struct manage *m,
+                        const struct manage_revert *args,
+                        struct outlook *outlook, char **undo_r,
+                        struct manage_error *err)
+{
+    int rc;
+
+    rc = undo_take(op, outlook->target, undo_r);
+    operation_dispose(op);
+    prediction_dispose(&outlook->predicted);
+    return rc ? rc : begin(op, m, args, false, false, outlook, err);
+}
+
+int manage_revert_losses(struct manage *m, const struct manage_revert *args,
+                         struct manage_losses *losses_r,
+                         struct manage_error *err)
+{
+    struct outlook outlook;
+    struct operation op;
+    int rc;
+
+    operation_init(&op);
+    outlook_init(&outlook);
+    rc = begin(&op, m, args, true, args->undo, &outlook, err);
+    if (!rc)
+        rc = losses_of_revert(&op, outlook.target, args->undo,
+                              &outlook.losses);
+    if (!rc) {
+        manage_losses_dispose(losses_r);
+        *losses_r = outlook.losses;
+        manage_losses_init(&outlook.losses);
+    }
+    outlook_dispose(&outlook);
+    operation_dispose(&op);
+    return rc;
 }
 
 int manage_revert(struct manage *m, const struct manage_revert *args,
                   struct manage_revert_result *result_r, char **plan_r,
                   struct manage_error *err)
 {
-    const chain_snapshot *target;
-    chain_domain_state state;
-    struct prediction predicted;
+    struct outlook outlook;
     struct operation op;
     uint32_t domid = LIBXL_SNAPSHOT_NO_DOMAIN;
     char *undo = NULL;
     int rc;
 
     operation_init(&op);
-    prediction_init(&predicted);
-    rc = begin(&op, m, args, args->undo, &target, &state, &predicted, err);
+    outlook_init(&outlook);
+    rc = begin(&op, m, args, args->dry_run, args->undo, &outlook, err);
+    if (!rc)
+        rc = losses_of_revert(&op, outlook.target, args->undo,
+                              &outlook.losses);
     if (rc) goto out;
     if (args->dry_run) {
-        rc = tell_plan(&op, args, target, state, &predicted, plan_r);
+        rc = tell_plan(&op, args, &outlook, plan_r);
         goto out;
     }
-    if (args->undo) {
-        /* A snapshot of its own: it stays when the revert fails. */
-        rc = undo_take(&op, target, &undo);
-        operation_dispose(&op);
-        prediction_dispose(&predicted);
-        if (!rc)
-            rc = begin(&op, m, args, false, &target, &state, &predicted, err);
-        if (rc) goto out;
-    }
-    rc = carry_out(&op, target, state, &domid);
+    if (args->undo) rc = keep_present(&op, m, args, &outlook, &undo, err);
+    if (rc) goto out;
+    rc = carry_out(&op, outlook.target, outlook.state, &domid);
     if (rc) {
         if (op.journaled) rc = roll_back(&op);
         goto out;
     }
-    result_r->state = state;
+    manage_revert_result_dispose(result_r);
+    result_r->state = outlook.state;
     result_r->domid = domid;
     result_r->undo = undo;
     undo = NULL;
+    result_r->lost = outlook.losses;
+    manage_losses_init(&outlook.losses);
 out:
     free(undo);
-    prediction_dispose(&predicted);
+    outlook_dispose(&outlook);
     operation_dispose(&op);
     return rc;
 }

@@ -9,6 +9,7 @@
 #include "xl/command.h"
 #include "xl/options.h"
 #include "xl/output.h"
+#include "xl/text.h"
 
 enum { OPT_RUNNING = OPT_OWN, OPT_PAUSED, OPT_OFF, OPT_UNDO, OPT_NO_UNDO };
 
@@ -36,43 +37,108 @@ static void want_undo(struct xl_app *app, int *undo, int opt)
     *undo = opt;
 }
 
-/* At a terminal, people are asked. False: they thought better of it. */
-static bool ask(const struct manage_revert *args, bool *undo_r)
+/* A line, with what somebody else chose made harmless. */
+static void tell(const char *before, const char *text)
+{
+    char *safe = text ? text_escape(text, text_locale_is_utf8()) : NULL;
+
+    output_stderr(before);
+    output_stderr(safe ? safe : "?");
+    output_stderr("\n");
+    free(safe);
+}
+
+/* The disks that leave and return are told with the rest, so that a person
+ * decides on all of it. */
+static void tell_losses(const struct manage_revert *args,
+                        const struct manage_losses *losses)
+{
+    char *text;
+    int i;
+
+    for (i = 0; i < losses->num; i++) {
+        text = output_loss_text(&losses->list[i], args->name);
+        tell(output_is_lost(&losses->list[i]) ? "  - " : "Note: ", text);
+        free(text);
+    }
+}
+
+static bool something_lost(const struct manage_losses *losses)
+{
+    int i;
+
+    for (i = 0; i < losses->num; i++)
+        if (output_is_lost(&losses->list[i])) return true;
+    return false;
+}
+
+/* False: they thought better of it. */
+static bool ask(struct manage_revert *args)
 {
     char answer[16];
 
     for (;;) {
-        fprintf(stderr, "Going back to '%s' gives up what '%s' is now: its "
-                "memory, and what was written to its disks since its last "
-                "snapshot.\nKeep that as a snapshot first? [Y]es, [n]o, "
-                "[c]ancel: ", args->name, args->domain);
-        fflush(stderr);
+        output_stderr("Keep the present as a snapshot first? [Y]es, [n]o, "
+                      "[c]ancel: ");
         if (!fgets(answer, sizeof(answer), stdin)) return false;
         switch (answer[0]) {
-        case '\n': case 'y': case 'Y': *undo_r = true;  return true;
-        case 'n': case 'N':            *undo_r = false; return true;
+        case '\n': case 'y': case 'Y': args->undo = true;  return true;
+        case 'n': case 'N':            args->undo = false; return true;
         case 'c': case 'C': case 'q':  return false;
         }
     }
 }
 
-static bool decide_undo(struct xl_app *app, struct manage_revert *args,
-                        int undo)
+/*
+ * At a terminal, people see what they would lose, and are asked. That is
+ * looked up without a lock: nobody has to wait for the answer. What an
+ * interrupted command left in flight keeps it from being known; then it is
+ * said in general.
+ */
+static int look_and_ask(struct xl_app *app, struct manage_revert *args,
+                        struct manage_error *err)
 {
-    args->undo = undo == OPT_UNDO;
-    if (undo || app->dry_run || app->json || !isatty(STDIN_FILENO) ||
-        !isatty(STDERR_FILENO))
-        return true;
-    return ask(args, &args->undo);
+    struct manage_losses losses;
+    int rc;
+
+    manage_losses_init(&losses);
+    rc = app_open(app, APP_ATTEND, err);
+    if (!rc) rc = manage_revert_losses(app->manage, args, &losses, err);
+    app_close(app);
+    if (rc && err->outcome != MANAGE_NEEDS_RECOVERY) goto out;
+    command_error_init(err);
+
+    if (rc || something_lost(&losses))
+        tell("This gives up, of the domain ", args->domain);
+    if (rc)
+        output_stderr("  - its memory, and what was written to its disks"
+                      " since its last snapshot\n");
+    tell_losses(args, &losses);
+    if (!rc && !something_lost(&losses)) goto out;
+    rc = 0;
+    if (ask(args)) goto out;
+    err->outcome = MANAGE_FAILED;
+    snprintf(err->text, sizeof(err->text), "cancelled; nothing was changed");
+    rc = ERROR_ABORTED;
+out:
+    manage_losses_dispose(&losses);
+    return rc;
+}
+
+static bool is_asked(const struct xl_app *app, int undo)
+{
+    return !undo && !app->dry_run && !app->json && isatty(STDIN_FILENO) &&
+           isatty(STDERR_FILENO);
 }
 
 int main_snapshot_revert(struct xl_app *app, int argc, char **argv)
 {
     struct manage_revert args = { .state = CHAIN_DOMAIN_STATE_UNKNOWN };
-    struct manage_revert_result result = { .state = args.state };
+    struct manage_revert_result result;
     struct manage_error err;
     char *plan = NULL;
     int opt, rc, status, undo = 0;
+    bool asked;
 
     while ((opt = options_next(app, argc, argv, longopts)) != -1) {
         switch (opt) {
@@ -87,23 +153,26 @@ int main_snapshot_revert(struct xl_app *app, int argc, char **argv)
     args.name = argv[optind + 1];
     args.dry_run = app->dry_run;
 
+    args.undo = undo == OPT_UNDO;
+    asked = is_asked(app, undo);
+
     command_error_init(&err);
-    if (!decide_undo(app, &args, undo)) {
-        err.outcome = MANAGE_FAILED;
-        snprintf(err.text, sizeof(err.text), "cancelled; nothing was changed");
-        rc = ERROR_ABORTED;
-        goto out;
-    }
+    manage_revert_result_init(&result);
+    rc = asked ? look_and_ask(app, &args, &err) : 0;
+    if (rc) goto out;
     rc = app_open(app, APP_CHANGE, &err);
     if (rc) goto out;
     rc = manage_revert(app->manage, &args, &result, &plan, &err);
     if (rc) goto out;
 
-    if (app->dry_run)
+    if (app->dry_run) {
         rc = command_print_plan(plan, &err);
-    else
-        output_reverted(app, args.domain, args.name, &result);
+        goto out;
+    }
+    /* Who was not asked, and has not said that it may go, is told. */
+    if (!asked) output_losses_notes(app, args.name, &result.lost, !undo);
+    output_reverted(app, args.domain, args.name, &result);
 out:
-    free(result.undo);
+    manage_revert_result_dispose(&result);
     return command_end(app, rc, &err, MANAGE_OK);
 }

@@ -40,6 +40,7 @@ libxlapp_la_SOURCES = \
 	xl/output_dot.c \
 	xl/output_info.c \
 	xl/output_json.c \
+	xl/output_losses.c \
 	xl/output_json_list.c \
 	xl/output_json_write.c xl/output_json_write.h \
 	xl/output_list.c xl/output_list.h \

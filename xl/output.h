@@ -55,6 +55,15 @@ void output_created(const struct xl_app *app, const char *domain,
 void output_reverted(const struct xl_app *app, const char *domain,
                      const char *name,
                      const struct manage_revert_result *result);
+/* Is it gone afterwards? Else it is about a disk that leaves or returns. */
+bool output_is_lost(const struct manage_loss *loss);
+/* One loss in words, malloc'd, not escaped; NULL: out of memory. snapshot: what
+ * is gone back to. */
+char *output_loss_text(const struct manage_loss *loss, const char *snapshot);
+/* A note for each: with all, also for what is lost, and not only for the disks
+ * that leave and return. */
+void output_losses_notes(const struct xl_app *app, const char *snapshot,
+                         const struct manage_losses *lost, bool all);
 void output_deleted(const struct xl_app *app, const struct manage_delete *args,
                     const struct manage_delete_result *result);
 void output_renamed(const struct xl_app *app, const char *domain,

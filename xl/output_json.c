@@ -33,6 +33,37 @@ void output_json_created(const char *domain, const chain_snapshot *snapshot)
     write_end_anyhow(w);
 }
 
+static void write_known(xjson_writer *w, const char *name, bool known,
+                        uint64_t n)
+{
+    xjson_write_name(w, name);
+    if (known)
+        xjson_write_uint(w, n);
+    else
+        xjson_write_null(w);
+}
+
+static void write_losses(xjson_writer *w, const struct manage_losses *lost)
+{
+    int i;
+
+    xjson_write_name(w, "lost");
+    xjson_write_array(w);
+    for (i = 0; i < lost->num; i++) {
+        const struct manage_loss *loss = &lost->list[i];
+
+        xjson_write_object(w);
+        write_text(w, "kind", manage_loss_kind_to_string(loss->kind));
+        write_text(w, "vdev", loss->vdev);
+        write_text(w, "path", loss->path);
+        write_known(w, "bytes", loss->bytes_known, loss->bytes);
+        write_text(w, "since", loss->since);
+        write_known(w, "since_time", loss->since_time, loss->since_time);
+        xjson_write_object_end(w);
+    }
+    xjson_write_array_end(w);
+}
+
 void output_json_reverted(const char *domain, const char *name,
                           const struct manage_revert_result *result)
 {
@@ -48,6 +79,7 @@ void output_json_reverted(const char *domain, const char *name,
         else
             xjson_write_uint(w, result->domid);
         if (result->undo) write_text(w, "undo", result->undo);
+        write_losses(w, &result->lost);
     }
     write_end_anyhow(w);
 }

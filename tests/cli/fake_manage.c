@@ -10,6 +10,8 @@
  *   DOMAIN.fail      "OUTCOME TEXT": every call about the domain fails so
  *   DOMAIN.report    what a recovery did
  *   DOMAIN.sizes     lines "BYTES EXACT FREED EXACT", one for each snapshot
+ *   DOMAIN.lost      what a revert gives up: lines "KIND VDEV PATH BYTES SINCE
+ *                    TIME", "-" for what is not known
  *   DOMAIN.dump      the document of a dump
  *   created          the JSON of the chain_snapshot that a create makes
  *   config           a create asks for the domain's configuration first, and
@@ -350,6 +352,48 @@ int manage_create(struct manage *m, const struct manage_create *args,
     return 0;
 }
 
+static char *word_or_null(const char *word)
+{
+    return strcmp(word, "-") ? strdup(word) : NULL;
+}
+
+static void read_losses(const char *domain, struct manage_losses *losses)
+{
+    FILE *f = open_file(domain, ".lost", "re");
+    char kind[32], vdev[32], path[128], bytes[32], since[64], when[32];
+    struct manage_loss *loss;
+
+    if (!f) return;
+    losses->list = calloc(16, sizeof(*losses->list));
+    while (losses->num < 16 &&
+           fscanf(f, "%31s %31s %127s %31s %63s %31s", kind, vdev, path, bytes,
+                  since, when) == 6) {
+        loss = &losses->list[losses->num++];
+        while (strcmp(kind, manage_loss_kind_to_string(loss->kind)))
+            loss->kind++;
+        loss->vdev = word_or_null(vdev);
+        loss->path = word_or_null(path);
+        loss->bytes_known = strcmp(bytes, "-");
+        loss->bytes = strtoull(bytes, NULL, 10);
+        loss->since = word_or_null(since);
+        loss->since_time = strtoull(when, NULL, 10);
+    }
+    fclose(f);
+}
+
+int manage_revert_losses(struct manage *m, const struct manage_revert *args,
+                         struct manage_losses *losses_r,
+                         struct manage_error *err)
+{
+    int rc;
+
+    (void)m;
+    note("losses [%s] [%s]", args->domain, args->name);
+    rc = scripted_failure(args->domain, err);
+    if (!rc) read_losses(args->domain, losses_r);
+    return rc;
+}
+
 int manage_revert(struct manage *m, const struct manage_revert *args,
                   struct manage_revert_result *result_r, char **plan_r,
                   struct manage_error *err)
@@ -370,6 +414,10 @@ int manage_revert(struct manage *m, const struct manage_revert *args,
     result_r->state = args->state != CHAIN_DOMAIN_STATE_UNKNOWN
                       ? args->state : CHAIN_DOMAIN_STATE_RUNNING;
     result_r->domid = 9;
+    if (args->undo)
+        result_r->undo = strdup("undo-1");
+    else
+        read_losses(args->domain, &result_r->lost);
     return 0;
 }
 

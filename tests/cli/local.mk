@@ -6,6 +6,7 @@ check_PROGRAMS += tests/cli/xl tests/cli/xl-not-there tests/cli/xl-itself
 cli_sources = \
 	xl/main.c \
 	xl/test_hooks.c \
+	manage/loss_list.c \
 	tests/cli/fake_libxl.c \
 	tests/cli/fake_manage.c \
 	tests/cli/fake_start.c
@@ -48,6 +49,7 @@ cli_scripts = \
 	tests/cli/hostile-text.sh \
 	tests/cli/large.sh \
 	tests/cli/list.sh \
+	tests/cli/losses.sh \
 	tests/cli/man.sh \
 	tests/cli/no-xen.sh \
 	tests/cli/options.sh \

@@ -78,6 +78,18 @@ char *libxl_domain_config_to_json(libxl_ctx *ctx, libxl_domain_config *config)
     return strdup(((struct host *)ctx)->config);
 }
 
+/* libxl's own takes memory from the context, which is none. */
+void libxl_device_disk_copy(libxl_ctx *ctx, libxl_device_disk *dst,
+                            const libxl_device_disk *src)
+{
+    libxl_device_disk_init(dst);
+    dst->vdev = strdup(src->vdev);
+    dst->pdev_path = strdup(src->pdev_path);
+    dst->format = src->format;
+    dst->backend = src->backend;
+    dst->readwrite = src->readwrite;
+}
+
 /* The test's host may have processes that cannot be looked into; those that
  * use these images are all ours. */
 struct image_inode;

@@ -39,7 +39,8 @@ struct fixture {
     struct host host;
     char *image;                /* xvda: 32 MiB, of which 3 hold something */
     char *plan;                 /* of the last dry run */
-    xjson *predicted;           /* its member */
+    xjson *predicted;           /* the plan, read */
+    int lost;                   /* how much the last revert said it gave up */
 };
 
 static int setup(void **state)
@@ -162,11 +163,13 @@ static enum manage_outcome revert(struct fixture *f, const char *name,
 {
     struct manage_revert args = { .domain = "g", .name = name, .undo = undo,
                                   .dry_run = dry_run };
-    struct manage_revert_result result = { .undo = NULL };
+    struct manage_revert_result result;
 
+    manage_revert_result_init(&result);
     manage_revert(f->host.manage, &args, &result, plan_of(f),
                   host_err(&f->host));
-    free(result.undo);
+    f->lost = result.lost.num;
+    manage_revert_result_dispose(&result);
     return f->host.err.outcome;
 }
 
@@ -358,6 +361,65 @@ static void test_delete_fits(void **state)
     assert_string_equal(f->host.warned, "");
 }
 
+/* ---- what a revert gives up ---- */
+
+static const xjson *lost(struct fixture *f)
+{
+    (void)predicted(f);
+    return xjson_member(f->predicted, "lost");
+}
+
+static void test_lost(void **state)
+{
+    struct fixture *f = *state;
+    char *overlay = host_path(&f->host, "images/a.two.qcow2"), *config;
+    struct manage_revert args = { .domain = "g", .name = "two" };
+    struct manage_losses losses;
+    const xjson *first;
+    struct stat st;
+
+    make_both(f);
+    host_sh("qemu-io -f qcow2 -c 'write -P 3 0 5M' %s > /dev/null", overlay);
+    assert_int_equal(stat(overlay, &st), 0);
+    must(f, revert(f, "two", false, true));
+    assert_int_equal(xjson_count(lost(f)), 1);
+    first = xjson_first(lost(f));
+    assert_string_equal(xjson_member_string(first, "kind"), "writes");
+    assert_string_equal(xjson_member_string(first, "path"), overlay);
+    assert_string_equal(xjson_member_string(first, "since"), "two");
+    assert_int_equal(number(xjson_member(first, "bytes")), st.st_blocks * 512);
+    must(f, revert(f, "two", true, true));
+    assert_int_equal(xjson_count(lost(f)), 0);
+
+    manage_losses_init(&losses);
+    assert_int_equal(manage_revert_losses(f->host.manage, &args, &losses,
+                                          host_err(&f->host)), 0);
+    assert_int_equal(losses.num, 1);
+    args.name = "never";
+    assert_int_not_equal(manage_revert_losses(f->host.manage, &args, &losses,
+                                              host_err(&f->host)), 0);
+    assert_int_equal(f->host.err.outcome, MANAGE_NOT_FOUND);
+    assert_int_equal(losses.num, 1);
+    manage_losses_dispose(&losses);
+
+    must(f, revert(f, "one", true, false));
+    assert_int_equal(f->lost, 0);
+    must(f, revert(f, "two", false, false));
+    assert_int_equal(f->lost, 1);
+
+    /* One whose image is gone is refused, and says so; nothing else is said
+     * to be lost. */
+    config = host_path(&f->host, "gone.qcow2");
+    host_sh("mv %s %s", f->image, config);
+    assert_int_equal(revert(f, "two", false, false), MANAGE_REFUSED);
+    expect_words(f, "disk xvda: the image ");
+    expect_words(f, "of 'two' cannot be read: No such file");
+    assert_int_equal(revert(f, "one", false, false), MANAGE_REFUSED);
+    expect_words(f, "is gone, and with it 'one'");
+    free(config);
+    free(overlay);
+}
+
 /* The stream, and one disk's copy at a time. */
 static void test_export(void **state)
 {
@@ -444,6 +506,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_back_when_full, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delete, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delete_fits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_export, setup, teardown),
         cmocka_unit_test_setup_teardown(test_import, setup, teardown),
     };

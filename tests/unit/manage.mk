@@ -2,6 +2,7 @@
 # What of manage/ needs files alone, or not even those, and no hypervisor.
 if HAVE_CMOCKA
 manage_tests = \
+	tests/unit/test-losses \
 	tests/unit/test-predict \
 	tests/unit/test-sizes
 check_PROGRAMS += $(manage_tests)
@@ -15,3 +16,6 @@ tests_unit_test_sizes_LDADD = libmanage.la libchain.la libsnapshotparts.la \
 tests_unit_test_predict_SOURCES = tests/unit/test-predict.c \
 	tests/chain/util.c tests/chain/util.h
 tests_unit_test_predict_LDADD = $(tests_unit_test_sizes_LDADD)
+tests_unit_test_losses_SOURCES = tests/unit/test-losses.c \
+	tests/chain/util.c tests/chain/util.h
+tests_unit_test_losses_LDADD = $(tests_unit_test_sizes_LDADD)

@@ -164,6 +164,18 @@ static int check_fresh(struct disk_set *set, int i,
         : check_name(&set->disks[i], info, diag);
 }
 
+/* Another domain's disk, too? What one of them writes, the other does not
+ * know of, and a snapshot made under both is worth nothing. */
+static int check_alone(struct disk_set *set, libxl_snapshot_diag *diag)
+{
+    int i, rc = 0;
+
+    for (i = 0; i < set->num_disks && !rc; i++)
+        rc = domain_facts_image_unused(set->sctx, &set->disks[i].facts,
+                                       set->domain.domid, diag);
+    return rc;
+}
+
 static int locate_online(struct disk_set *set, bool fresh,
                          libxl_snapshot_diag *diag)
 {
@@ -172,6 +184,8 @@ static int locate_online(struct disk_set *set, bool fresh,
     int i, rc;
 
     domain_monitor_init(&monitor);
+    rc = fresh ? check_alone(set, diag) : 0;
+    if (rc) goto out;
     rc = domain_monitor_open(&monitor, set->sctx, &set->domain, diag);
     if (rc) goto out;
     rc = domain_monitor_look(&monitor, diag);
@@ -271,6 +285,7 @@ int disk_set_wait_unused(struct disk_set *set, uint32_t except_domid,
     for (i = 0; i < set->num_disks && !rc; i++) {
         const struct disk_facts *facts = &set->disks[i].facts;
         const libxl_device_disk *disk = facts->disk;
+        const char *vdev = disk->vdev ? disk->vdev : "";
 
         /* Domains first: their answer says more to the reader. */
         rc = domain_facts_image_unused(set->sctx, facts, except_domid, diag);
@@ -279,7 +294,8 @@ int disk_set_wait_unused(struct disk_set *set, uint32_t except_domid,
         if (!rc && except_domid == LIBXL_SNAPSHOT_NO_DOMAIN)
             rc = image_users_wait(&params, &inode, 1, by, &d);
         if (rc)
-            xls_diag(diag, rc, disk->vdev, "disk %s: %s: %s", disk->vdev,
+            xls_diag(diag, rc, disk->vdev, "%s%s%s%s: %s",
+                     *vdev ? "disk " : "", vdev, *vdev ? ": " : "",
                      disk->pdev_path, d.text);
     }
     return rc;

@@ -50,17 +50,21 @@ static bool has_shadow(libxl_snapshot_ctx *sctx)
  * The hypervisor does not tell PVH from HVM, and so libxl_domain_info says
  * HVM for both; the configuration that the domain was created with knows.
  */
-static libxl_domain_type type_of(libxl_snapshot_ctx *sctx, uint32_t domid,
-                                 libxl_domain_type type)
+static void read_configuration(libxl_snapshot_ctx *sctx, uint32_t domid,
+                               struct domain_facts *facts)
 {
     libxl_domain_config config;
 
-    if (type != LIBXL_DOMAIN_TYPE_HVM) return type;
     libxl_domain_config_init(&config);
-    if (!libxl_retrieve_domain_configuration(sctx->ctx, domid, &config, NULL))
-        type = config.c_info.type;
+    if (!libxl_retrieve_domain_configuration(sctx->ctx, domid, &config,
+                                             NULL)) {
+        if (facts->type == LIBXL_DOMAIN_TYPE_HVM)
+            facts->type = config.c_info.type;
+        facts->restricted =
+            !libxl_defbool_is_default(config.b_info.dm_restrict) &&
+            libxl_defbool_val(config.b_info.dm_restrict);
+    }
     libxl_domain_config_dispose(&config);
-    return type;
 }
 
 int domain_facts_gather(libxl_snapshot_ctx *sctx, uint32_t domid,
@@ -87,7 +91,8 @@ int domain_facts_gather(libxl_snapshot_ctx *sctx, uint32_t domid,
     facts.domid = domid;
     snprintf(facts.uuid, sizeof(facts.uuid), LIBXL_UUID_FMT,
              LIBXL_UUID_BYTES(info.uuid));
-    facts.type = type_of(sctx, domid, info.domain_type);
+    facts.type = info.domain_type;
+    read_configuration(sctx, domid, &facts);
     facts.paused = info.paused;
     facts.shutdown = info.shutdown;
     facts.dying = info.dying;
@@ -154,6 +159,7 @@ static bool same_image(const struct disk_facts *facts, const char *path)
 static int one_domain(libxl_snapshot_ctx *sctx, const struct disk_facts *facts,
                       uint32_t domid, libxl_snapshot_diag *diag)
 {
+    const char *vdev = facts->disk->vdev ? facts->disk->vdev : "";
     libxl_device_disk *disks;
     char *name;
     int num = 0, i, rc = 0;
@@ -162,11 +168,12 @@ static int one_domain(libxl_snapshot_ctx *sctx, const struct disk_facts *facts,
     for (i = 0; i < num && !rc; i++) {
         if (!same_image(facts, disks[i].pdev_path)) continue;
         name = libxl_domid_to_name(sctx->ctx, domid);
-        rc = xls_diag(diag, ERROR_NOT_READY, facts->disk->vdev,
-                      "disk %s: its image %s is in use by the domain '%s'"
-                      " (%s); shut that domain down first",
-                      facts->disk->vdev, facts->disk->pdev_path,
-                      name ? name : "?", disks[i].vdev);
+        /* An image below a disk's has no vdev of its own. */
+        rc = xls_diag(diag, ERROR_NOT_READY, vdev, "%s%s%simage %s is in use"
+                      " by the domain '%s' (%s); shut that domain down first",
+                      *vdev ? "disk " : "the ", vdev, *vdev ? ": its " : "",
+                      facts->disk->pdev_path, name ? name : "?",
+                      disks[i].vdev);
         free(name);
     }
     if (disks) libxl_device_disk_list_free(disks, num);

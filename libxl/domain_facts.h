@@ -19,6 +19,7 @@ struct domain_facts {
     bool paused, shutdown, dying;
     libxl_shutdown_reason shutdown_reason;
     bool stubdomain;
+    bool restricted;            /* its device model is (dm_restrict) */
     bool passthrough;           /* PCI or USB devices of the host */
     bool shadow;                /* Xen can track a PV guest's writes */
     bool can_suspend;           /* this kind of machine can */

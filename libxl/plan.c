@@ -20,6 +20,10 @@ int plan_check_domain(const struct domain_facts *domain, bool memory,
         return xls_diag(diag, ERROR_INVAL, NULL,
             "the domain's device model runs in a stub domain, where its disks"
             " cannot be reached; run it without device_model_stubdomain_override");
+    if (domain->restricted)
+        return xls_diag(diag, ERROR_INVAL, NULL,
+            "the domain's device model is restricted (dm_restrict), and can"
+            " neither open nor change images; run it without dm_restrict");
     if (!memory) return 0;
 
     if (!domain->can_suspend)

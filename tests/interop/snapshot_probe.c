@@ -93,6 +93,13 @@ int libxl_device_disk_getinfo(libxl_ctx *ctx, uint32_t domid,
     return 0;
 }
 
+int libxl_retrieve_domain_configuration(libxl_ctx *ctx, uint32_t domid,
+                                        libxl_domain_config *config,
+                                        const libxl_asyncop_how *how)
+{
+    return ERROR_FAIL;
+}
+
 libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *num)
 {
     *num = 0;

@@ -5,6 +5,7 @@ library_tests = \
 	tests/unit/test-disk-argument \
 	tests/unit/test-disk-path \
 	tests/unit/test-domain-config \
+	tests/unit/test-domain-facts \
 	tests/unit/test-memory \
 	tests/unit/test-memory-stage \
 	tests/unit/test-plan \
@@ -24,6 +25,10 @@ tests_unit_test_disk_path_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
 tests_unit_test_disk_path_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=flock
 tests_unit_test_domain_config_SOURCES = tests/unit/test-domain-config.c
 tests_unit_test_domain_config_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
+tests_unit_test_domain_facts_SOURCES = tests/unit/test-domain-facts.c \
+	tests/qmp/scratch.c tests/qmp/scratch.h
+tests_unit_test_domain_facts_CFLAGS = $(AM_CFLAGS)	# objects of its own
+tests_unit_test_domain_facts_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
 tests_unit_test_memory_SOURCES = tests/unit/test-memory.c
 tests_unit_test_memory_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
 tests_unit_test_memory_stage_SOURCES = tests/unit/test-memory-stage.c

@@ -113,6 +113,11 @@ static void domains(void **state)
     refuse_domain(&f, false, ERROR_INVAL, "stub domain");
 
     fixture_init(&f);
+    f.domain.restricted = true;
+    refuse_domain(&f, true, ERROR_INVAL, "without dm_restrict");
+    refuse_domain(&f, false, ERROR_INVAL, "without dm_restrict");
+
+    fixture_init(&f);
     f.domain.can_suspend = false;
     refuse_domain(&f, true, ERROR_INVAL, "disk-only");
     allow_domain(&f, false);
@@ -521,6 +526,111 @@ static void live(void **state)
     assert_true(plan_live(&f.domain));
 }
 
+/* ---- every refusal, for each kind of snapshot ---- */
+
+enum trouble {
+    PHY, DRIVER_DOMAIN, DETACHED, CDROM, NO_IMAGE, IMAGE_GONE, STUBDOMAIN,
+    RESTRICTED, PASSTHROUGH, PAUSED, SHUT_DOWN, DYING, ARM, TWO_DISKS_ONE_IMAGE,
+    NUM_TROUBLES
+};
+
+static const struct refusal {
+    enum trouble trouble;
+    bool disks_too;             /* a disk-only one is refused as well */
+    int rc;
+    const char *words;
+} refusals[] = {
+    { PHY, true, ERROR_INVAL, "disk xvda is not served by QEMU" },
+    { DRIVER_DOMAIN, true, ERROR_INVAL,
+      "disk xvda is served by a driver domain (3)" },
+    { DETACHED, true, ERROR_NOTFOUND, "disk xvda is not attached" },
+    { CDROM, true, ERROR_INVAL, "disk xvda is a CD-ROM" },
+    { NO_IMAGE, true, ERROR_INVAL, "a disk without a vdev or an image" },
+    { IMAGE_GONE, true, ERROR_INVAL, "cannot be reached: No such file" },
+    { STUBDOMAIN, true, ERROR_INVAL, "runs in a stub domain" },
+    { RESTRICTED, true, ERROR_INVAL, "(dm_restrict)" },
+    { PASSTHROUGH, false, ERROR_INVAL, "PCI or USB devices of the host" },
+    { PAUSED, false, ERROR_INVAL, "unpause it, or take a disk-only snapshot" },
+    { SHUT_DOWN, false, ERROR_INVAL, "has shut down or crashed" },
+    { DYING, true, ERROR_NOT_READY, "is being destroyed" },
+    { ARM, false, ERROR_INVAL, "take a disk-only snapshot" },
+    { TWO_DISKS_ONE_IMAGE, true, ERROR_INVAL, "are the same image" },
+};
+
+static void trouble(struct fixture *f, enum trouble trouble)
+{
+    switch (trouble) {
+    case PHY:           f->disks[0].facts.qdisk = false;            break;
+    case DRIVER_DOMAIN: f->disks[0].facts.backend_domid = 3;        break;
+    case DETACHED:      f->disks[0].facts.attached = false;         break;
+    case CDROM:         f->disk[0].is_cdrom = 1;                    break;
+    case NO_IMAGE:      f->disk[0].pdev_path = NULL;                break;
+    case IMAGE_GONE:    f->disks[0].facts.image_errno = ENOENT;     break;
+    case STUBDOMAIN:    f->domain.stubdomain = true;                break;
+    case RESTRICTED:    f->domain.restricted = true;                break;
+    case PASSTHROUGH:   f->domain.passthrough = true;               break;
+    case PAUSED:        f->domain.paused = true;                    break;
+    case SHUT_DOWN:     f->domain.shutdown = true;                  break;
+    case DYING:         f->domain.dying = true;                     break;
+    case ARM:           f->domain.can_suspend = false;              break;
+    case TWO_DISKS_ONE_IMAGE:
+        f->disks[1].facts.ino = f->disks[0].facts.ino;
+        break;
+    case NUM_TROUBLES:  fail();
+    }
+}
+
+/* All that is checked before QEMU is asked, in the order in which it is. */
+static int check_all(struct fixture *f, bool memory, libxl_snapshot_diag *diag)
+{
+    const libxl_snapshot_overlay *overlay;
+    int i, rc = 0;
+
+    for (i = 0; i < 2 && !rc; i++) {
+        struct plan_disk *d = &f->disks[i];
+
+        rc = plan_check_disk(&f->domain, &d->facts, d->handle, diag);
+        overlay = plan_overlay(d->handle);
+        if (!rc && overlay)
+            rc = plan_check_overlay(&d->facts, overlay, &d->overlay, diag);
+    }
+    if (!rc) rc = plan_check_disks(f->disks, 2, diag);
+    return rc ? rc : plan_check_domain(&f->domain, memory, diag);
+}
+
+static void try_refusal(const struct refusal *r, bool memory, bool external)
+{
+    libxl_snapshot_diag diag;
+    struct fixture f;
+    int rc;
+
+    fixture_init(&f);
+    if (external) make_external(&f, 0, LIBXL_DISK_FORMAT_QCOW2);
+    if (external) make_external(&f, 1, LIBXL_DISK_FORMAT_QCOW2);
+    libxl_snapshot_diag_init(&diag);
+    assert_int_equal(check_all(&f, memory, &diag), 0);
+    trouble(&f, r->trouble);
+    rc = check_all(&f, memory, &diag);
+    if (memory || r->disks_too)
+        expect(rc, r->rc, &diag, r->words);
+    else
+        assert_int_equal(rc, 0);
+}
+
+static void every_refusal(void **state)
+{
+    size_t i;
+
+    assert_int_equal(sizeof(refusals) / sizeof(refusals[0]), NUM_TROUBLES);
+    for (i = 0; i < NUM_TROUBLES; i++) {
+        assert_int_equal(refusals[i].trouble, i);
+        try_refusal(&refusals[i], true, false);
+        try_refusal(&refusals[i], true, true);
+        try_refusal(&refusals[i], false, false);
+        try_refusal(&refusals[i], false, true);
+    }
+}
+
 /* ---- quiescing ---- */
 
 static void refuse_quiesce(struct fixture *f, bool memory, const char *words)
@@ -615,6 +725,7 @@ int main(void)
         cmocka_unit_test(orders),
         cmocka_unit_test(external_orders),
         cmocka_unit_test(live),
+        cmocka_unit_test(every_refusal),
         cmocka_unit_test(quiesce_refusals),
         cmocka_unit_test(quiesced_plans),
     };

@@ -10,13 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain/images.h"
 #include "xl/cmdtable.h"
 #include "xl/command.h"
 #include "xl/output.h"
 #include "xl/system_disks.h"
 #include "xl/system_xl.h"
 
-static const char hint[] = "attach an overlay of it instead, or attach it"
+static const char any_hint[] = "attach an overlay of it instead, or attach it"
     " read-only";
 
 static const char update_hint[] = "name the disk's active image in the"
@@ -27,6 +28,42 @@ static int hand_on(struct xl_app *app)
 {
     app_close(app);
     return system_xl_exec(app, app->argv);
+}
+
+/* A disk that is attached again as the configuration has it: what it had last
+ * is what is meant. malloc'd; NULL: nothing is known of such a disk. */
+static char *active_hint(struct xl_app *app, const char *domain,
+                         const char *vdev)
+{
+    const chain_active_disk *active;
+    struct manage_error ignored;
+    struct manage_view view;
+    char *hint = NULL;
+
+    command_error_init(&ignored);
+    manage_view_init(&view);
+    if (manage_look(app->manage, domain, &view, &ignored)) goto out;
+    active = chain_images_active(&view.chain, vdev);
+    if (active && asprintf(&hint, "its active image is %s (%s): attach that",
+                           active->path,
+                           libxl_disk_format_to_string(active->format)) < 0)
+        hint = NULL;
+out:
+    manage_view_dispose(&view);
+    return hint;
+}
+
+/* disk: what the system's xl makes of the words for domain. */
+static int check_disk(struct xl_app *app, const char *domain,
+                      const xjson *disk, struct manage_error *err)
+{
+    const char *vdev = xjson_member_string(disk, "vdev");
+    char *hint = vdev ? active_hint(app, domain, vdev) : NULL;
+    int rc;
+
+    rc = system_disks_check(app, disk, hint ? hint : any_hint, err);
+    free(hint);
+    return rc;
 }
 
 static int check_attach(struct xl_app *app, int argc, char **argv,
@@ -42,7 +79,7 @@ static int check_attach(struct xl_app *app, int argc, char **argv,
     words[1] = "block-attach";
     for (i = 1; i < argc; i++) words[i + 1] = argv[i];
     rc = system_disks_ask(app, words, &disk, err);
-    if (!rc && disk) rc = system_disks_check(app, disk, hint, err);
+    if (!rc && disk) rc = check_disk(app, argv[1], disk, err);
     xjson_free(disk);
     free(words);
     return rc;
@@ -118,6 +155,7 @@ static void remark_detach(struct xl_app *app, const char *domain,
                           const char *vdev)
 {
     struct manage_view view;
+    const chain_active_disk *active;
     struct manage_error err;
     int i, num = 0;
 
@@ -131,6 +169,10 @@ static void remark_detach(struct xl_app *app, const char *domain,
                     " later ones will be without it", num, num == 1 ? "" : "s",
                     view.domain, num == 1 ? "has" : "have", vdev,
                     num == 1 ? "it stays" : "they stay");
+    active = chain_images_active(&view.chain, vdev);
+    if (num && active)
+        output_note(app, "to attach %s again, name its image %s (%s)", vdev,
+                    active->path, libxl_disk_format_to_string(active->format));
 out:
     manage_view_dispose(&view);
 }

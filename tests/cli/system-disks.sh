@@ -258,6 +258,26 @@ is "attach it read-only" "$(attach "$(disk xvdz "$img/base.raw" 0 raw)")" \
     "0||block-attach web2 a disk vdev=xvdz"
 is "attach another" "$(attach "$(disk xvdz "$img/data.qcow2" 1 qcow2)")" \
     "0||block-attach web2 a disk vdev=xvdz"
+# A disk that was detached: what the configuration has is frozen, and what it
+# had last is named, and taken.
+attach_again() {
+    echo "$1" | put block.json
+    system_calls > /dev/null
+    run "$xl" block-attach web1 "a disk"
+    printf '%s|%s|%s' "$status" "$err" "$(system_calls | tail -n 1)"
+}
+like "attach again as configured" \
+    "$(attach_again "$(disk xvda "$img/base.raw" 1 raw)")" \
+    "5|xl: block-attach: disk xvda: its image $img/base.raw is frozen: the \
+snapshot 'clean' of domain 'web1' needs it as it is; its active image is \
+$img/over.qcow2 (qcow2): attach that|-N *"
+is "attach again what it had" \
+    "$(attach_again "$(disk xvda "$img/over.qcow2" 1 qcow2)")" \
+    "0||block-attach web1 a disk"
+like "attach one that was merged away" \
+    "$(attach_again "$(disk xvdd "$img/stale.qcow2" 1 qcow2)")" \
+    "5|xl: block-attach: disk xvdd: its image $img/stale.qcow2 is one that no \
+disk of domain 'web1' has any more; attach an overlay *"
 rm "$XL_TEST_DIR/block.json"
 system_calls > /dev/null
 run "$xl" block-attach web2 "no disk"
@@ -282,7 +302,8 @@ run "$xl" block-detach web1 xvda
 is "detach" "$status $(system_calls)" "0 block-detach web1 xvda"
 is "detach: it is said what becomes of the snapshots" "$err" "xl: block-detach: \
 1 snapshot of domain 'web1' has the disk xvda: it stays, and later ones will \
-be without it"
+be without it
+xl: block-detach: to attach xvda again, name its image $img/over.qcow2 (qcow2)"
 run "$xl" block-d web1 xvdz
 is "detach a disk without snapshots" "$status $err $(system_calls)" \
     "0  block-d web1 xvdz"

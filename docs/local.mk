@@ -5,7 +5,7 @@ pods = docs/man/xl-snapshot.1.pod.in
 
 man_MANS += $(pages)
 EXTRA_DIST += $(pods) docs/design/decisions.md docs/design/monitor.md \
-	docs/format/dump.md docs/format/export.md
+	docs/design/refusals.md docs/format/dump.md docs/format/export.md
 CLEANFILES += $(pages) docs/man/xl-snapshot.1.pod
 
 docs/man/xl-snapshot.1.pod: $(srcdir)/docs/man/xl-snapshot.1.pod.in Makefile

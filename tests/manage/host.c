@@ -15,34 +15,56 @@
 #include "manage/save_image.h"
 #include "tests/manage/host.h"
 
-/* ---- a libxl that knows nobody ---- */
+/* ---- a libxl that knows nobody, or one other domain ---- */
+
+#define DYING 7
+#define OTHER 8
 
 int libxl_name_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid)
 {
-    return ERROR_INVAL;
+    const struct host *host = (const struct host *)ctx;
+
+    if (!host->dying || strcmp(name, host->dying)) return ERROR_INVAL;
+    *domid = DYING;
+    return 0;
 }
 
 char *libxl_domid_to_name(libxl_ctx *ctx, uint32_t domid)
 {
-    return NULL;
+    return domid == OTHER ? strdup("other") : NULL;
 }
 
 int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid)
 {
-    return ERROR_DOMAIN_NOTFOUND;
+    if (domid != DYING) return ERROR_DOMAIN_NOTFOUND;
+    if (info) info->dying = true;
+    return 0;
 }
 
 libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *num)
 {
-    *num = 0;
-    return calloc(1, sizeof(libxl_dominfo));
+    const struct host *host = (const struct host *)ctx;
+    libxl_dominfo *list = calloc(1, sizeof(*list));
+
+    *num = host->other_image ? 1 : 0;
+    list->domid = OTHER;
+    return list;
 }
 
 libxl_device_disk *libxl_device_disk_list(libxl_ctx *ctx, uint32_t domid,
                                           int *num)
 {
+    const struct host *host = (const struct host *)ctx;
+    libxl_device_disk *disk;
+
     *num = 0;
-    return NULL;
+    if (domid != OTHER || !host->other_image) return NULL;
+    disk = calloc(1, sizeof(*disk));
+    libxl_device_disk_init(disk);
+    disk->vdev = strdup("xvdq");
+    disk->pdev_path = strdup(host->other_image);
+    *num = 1;
+    return disk;
 }
 
 /* Of a configuration, what manage/ looks at: the name and the disks. */

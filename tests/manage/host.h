@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A host without a hypervisor: manage/ and the library as they are, on real
- * files, above a libxl that knows no running domain.
+ * files, above a libxl that knows no running domain, or one other.
  */
 #ifndef TESTS_MANAGE_HOST_H
 #define TESTS_MANAGE_HOST_H
@@ -23,6 +23,9 @@ struct host {
     struct manage *manage;
     struct manage_error err;    /* of the last call */
     char *config;               /* of a domain that is off; NULL: none */
+    const char *other_image;    /* the disk xvdq of a domain "other", which
+                                 * runs; NULL: there is none */
+    const char *dying;          /* a domain that is being destroyed */
     char warned[1024];          /* the last warning */
     const char *stop_at;           /* the process ends at this point */
 };

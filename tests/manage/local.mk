@@ -9,9 +9,11 @@ interop_programs += \
 	tests/manage/test-adopt$(EXEEXT) \
 	tests/manage/test-port$(EXEEXT) \
 	tests/manage/test-preflight$(EXEEXT) \
-	tests/manage/test-redefine$(EXEEXT)
+	tests/manage/test-redefine$(EXEEXT) \
+	tests/manage/test-refusals$(EXEEXT)
 EXTRA_PROGRAMS += tests/manage/test-adopt tests/manage/test-port \
-	tests/manage/test-preflight tests/manage/test-redefine
+	tests/manage/test-preflight tests/manage/test-redefine \
+	tests/manage/test-refusals
 manage_test_ldflags = $(AM_LDFLAGS) -Wl,--wrap=image_users_wait
 tests_manage_test_port_LDFLAGS = $(manage_test_ldflags)
 tests_manage_test_redefine_LDFLAGS = $(manage_test_ldflags)
@@ -28,3 +30,7 @@ tests_manage_test_preflight_LDFLAGS = $(manage_test_ldflags) \
 tests_manage_test_preflight_SOURCES = tests/manage/test-preflight.c \
 	$(manage_host)
 tests_manage_test_preflight_LDADD = $(manage_test_libs) $(ARCHIVE_LIBS)
+tests_manage_test_refusals_LDFLAGS = $(manage_test_ldflags)
+tests_manage_test_refusals_SOURCES = tests/manage/test-refusals.c \
+	$(manage_host)
+tests_manage_test_refusals_LDADD = $(manage_test_libs) $(ARCHIVE_LIBS)

@@ -116,6 +116,28 @@ int chain_images_done(struct chain_model *model,
                       const struct chain_image_step *step,
                       struct chain_error *err);
 
+/* What removing one snapshot, and doing all steps after that, would free
+ * beyond what the steps free now. */
+struct chain_freed {
+    uint64_t bytes;     /* of images of ours that would be removed */
+    bool exact;         /* false: at least so much; what two images that are
+                         * merged have in common is not known, nor is the size
+                         * of one that size cannot tell */
+    bool names;         /* it names an image of the chain at all */
+};
+
+/*
+ * For each snapshot, in the order of the tree. size: what an image takes;
+ * false: not known. Nothing for a damaged chain. Of one where an image has a
+ * backing image and was neither made by us nor a disk's, more may be called not
+ * exact than need be: whether it is merged depends on its neighbours.
+ */
+int chain_images_freed(const struct chain_model *model,
+                       bool (*size)(void *user, const char *path,
+                                    uint64_t *bytes_r),
+                       void *user, struct chain_freed *freed,
+                       struct chain_error *err);
+
 /* ---- changing ---- */
 
 /*

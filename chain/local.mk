@@ -8,6 +8,7 @@ libchain_la_SOURCES = \
 	chain/image_graph.c chain/image_graph.h \
 	chain/images.c chain/images.h \
 	chain/images_edit.c \
+	chain/images_freed.c \
 	chain/images_next.c \
 	chain/index.c chain/index.h \
 	chain/journal.c \

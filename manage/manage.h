@@ -155,8 +155,7 @@ struct manage_size {
 
 /*
  * Of all snapshots of a view: sizes[] has as many elements as its tree has
- * snapshots, in that order. freed: the last of these too, for which the
- * chain is thought through once for each snapshot with an external disk. Looks
+ * snapshots, in that order. freed: the last of these too. Looks
  * at the files as they are now; no image is opened.
  */
 int manage_sizes(struct manage *m, const struct manage_view *view, bool freed,

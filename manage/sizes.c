@@ -111,91 +111,10 @@ static void add_images(const chain_snapshot *snapshot, struct amount *sum)
 
 /* ---- what deleting it would free ---- */
 
-static uint64_t size_of_image(void *user, const char *path)
+static bool size_of_image(void *user, const char *path, uint64_t *bytes_r)
 {
-    uint64_t bytes;
-
     (void)user;
-    return allocated(path, &bytes) ? bytes : 0;
-}
-
-/*
- * Let the chain free what it can. A removed image of ours gives all that it
- * has. Of two that become one, what both hold of the same place in the disk
- * becomes free, which only the images know: this counts as nothing, and the
- * sum is then a lower bound.
- */
-static int free_images(struct chain_model *chain, struct amount *sum,
-                       size_t *merges_r, struct chain_error *err)
-{
-    struct chain_image_step step;
-    int rc;
-
-    *merges_r = 0;
-    while (chain_images_next(chain, size_of_image, NULL, NULL, &step)) {
-        if (step.type != CHAIN_IMAGE_REMOVE)
-            ++*merges_r;
-        else if (step.image->ours)
-            add_file(sum, step.image->path);
-        rc = chain_images_done(chain, &step, err);
-        if (rc) return rc;
-    }
-    return 0;
-}
-
-static bool names_image(const struct chain_model *chain,
-                        const chain_snapshot *snapshot)
-{
-    int i;
-
-    for (i = 0; i < snapshot->num_disks; i++) {
-        if (snapshot->disks[i].path &&
-            chain_images_find(chain, snapshot->disks[i].path))
-            return true;
-    }
-    return false;
-}
-
-/* The images alone. already: what waits to be freed whether or not. */
-static int freed_images(const struct chain_model *chain,
-                        const chain_snapshot *snapshot,
-                        const struct amount *already, size_t already_merges,
-                        struct amount *sum, struct chain_error *err)
-{
-    struct amount images = { .exact = true };
-    struct chain_model without;
-    size_t merges;
-    int rc;
-
-    chain_model_init(&without);
-    rc = chain_model_copy(&without, chain, err);
-    if (!rc) rc = chain_model_remove(&without, &snapshot->serial, 1, err);
-    if (!rc) rc = free_images(&without, &images, &merges, err);
-    if (rc) goto out;
-
-    if (images.bytes > already->bytes)
-        add(sum, images.bytes - already->bytes);
-    if (!images.exact || !already->exact || merges != already_merges)
-        sum->exact = false;
-out:
-    chain_model_dispose(&without);
-    return rc;
-}
-
-/* Of a damaged chain nothing is freed: nothing may be deleted from it. */
-static int waiting_images(const struct chain_model *chain, struct amount *sum,
-                          size_t *merges_r, struct chain_error *err)
-{
-    struct chain_model copy;
-    int rc;
-
-    *merges_r = 0;
-    if (chain->damaged || !chain->tree.num_images) return 0;
-    chain_model_init(&copy);
-    rc = chain_model_copy(&copy, chain, err);
-    if (!rc) rc = free_images(&copy, sum, merges_r, err);
-    chain_model_dispose(&copy);
-    return rc;
+    return allocated(path, bytes_r);
 }
 
 /* An internal snapshot gives up its clusters within the image: its file need
@@ -212,37 +131,41 @@ static bool all_external(const chain_snapshot *snapshot)
     return true;
 }
 
+static void add_freed(struct amount *sum, const struct chain_freed *freed)
+{
+    if (!freed->names) return;
+    add(sum, freed->bytes);
+    if (!freed->exact) sum->exact = false;
+}
+
 int sizes_compute(const chain_store *store, const struct chain_model *chain,
                   bool freed, struct manage_size *sizes,
                   struct chain_error *err)
 {
-    struct amount waiting = { .exact = true };
-    const chain_snapshot *snapshot;
-    size_t merges = 0;
+    const chain_tree *tree = &chain->tree;
+    struct chain_freed *images;
     int rc = 0, i;
 
-    if (freed) rc = waiting_images(chain, &waiting, &merges, err);
-    if (rc) return rc;
-
-    for (i = 0; i < chain->tree.num_snapshots; i++) {
+    images = calloc(tree->num_snapshots + 1, sizeof(*images));
+    if (!images) return chain_error_set_nomem(err);
+    if (freed) rc = chain_images_freed(chain, size_of_image, NULL, images, err);
+    for (i = 0; i < tree->num_snapshots && !rc; i++) {
+        const chain_snapshot *snapshot = &tree->snapshots[i];
         struct amount size = { .exact = true }, gain;
 
-        snapshot = &chain->tree.snapshots[i];
         rc = payload_size(store, snapshot->serial, &size, err);
-        if (rc) return rc;
         gain = size;
         add_images(snapshot, &size);
         sizes[i] = (struct manage_size){
             .bytes = size.bytes, .exact = size.exact,
         };
+        /* Nothing may be deleted from a damaged chain. */
         if (!freed || chain->damaged) continue;
-
         if (!all_external(snapshot)) gain.exact = false;
-        if (names_image(chain, snapshot))
-            rc = freed_images(chain, snapshot, &waiting, merges, &gain, err);
-        if (rc) return rc;
+        add_freed(&gain, &images[i]);
         sizes[i].freed_bytes = gain.bytes;
         sizes[i].freed_exact = gain.exact;
     }
-    return 0;
+    free(images);
+    return rc;
 }

@@ -62,6 +62,7 @@ struct world {
     unsigned int next_value;
     int left_alone;             /* a file, or NOTHING */
     size_t counts[3];           /* steps done, by type */
+    size_t freed_counts[2];     /* not known exactly, and known */
 };
 
 static unsigned int pick(struct world *w, unsigned int of)
@@ -232,6 +233,102 @@ static bool is_left_alone(void *user, const char *path)
     const struct world *w = user;
 
     return file_of(path) == w->left_alone;
+}
+
+/* ---- what removing one would free ---- */
+
+/* Of some it cannot be told. */
+static bool known_size(void *user, const char *path, uint64_t *bytes_r)
+{
+    if (file_of(path) % 11 == 5) return false;
+    *bytes_r = 1 + size_of(user, path);
+    return true;
+}
+
+struct played {
+    uint64_t bytes;
+    bool exact;
+    size_t merges;
+};
+
+/* All steps, one after the other, as they would be done. */
+static struct played play(struct world *w, struct chain_model *model)
+{
+    struct played played = { .exact = true };
+    struct chain_image_step step;
+    uint64_t bytes;
+
+    while (chain_images_next(model, size_of, NULL, w, &step)) {
+        if (step.type != CHAIN_IMAGE_REMOVE)
+            played.merges++;
+        else if (step.image->ours && known_size(w, step.image->path, &bytes))
+            played.bytes += bytes;
+        else if (step.image->ours)
+            played.exact = false;
+        assert_int_equal(0, chain_images_done(model, &step, NULL));
+    }
+    return played;
+}
+
+/* Is there an image with a backing image that is anybody's? */
+static bool is_odd(const struct chain_model *model)
+{
+    int i;
+
+    for (i = 0; i < model->tree.num_images; i++) {
+        const chain_image *image = &model->tree.images[i];
+        if (image->backing && !image->ours && !image->was_disk) return true;
+    }
+    return false;
+}
+
+static void check_freed_of(struct world *w, int at,
+                           const struct chain_freed *freed,
+                           const struct played *now)
+{
+    const chain_snapshot *s = &w->model.tree.snapshots[at];
+    struct chain_model without;
+    struct played then;
+    bool names = false, exact;
+    int i;
+
+    for (i = 0; i < s->num_disks; i++)
+        if (s->disks[i].path &&
+            chain_images_find(&w->model, s->disks[i].path))
+            names = true;
+    assert_int_equal(names, freed->names);
+    if (!names) return;
+    chain_model_init(&without);
+    assert_int_equal(0, chain_model_copy(&without, &w->model, NULL));
+    assert_int_equal(0, chain_model_remove(&without, &s->serial, 1, NULL));
+    then = play(w, &without);
+    exact = then.exact && now->exact && then.merges == now->merges;
+    w->freed_counts[exact]++;
+    assert_int_equal(then.bytes - now->bytes, freed->bytes);
+    if (!is_odd(&w->model))
+        assert_int_equal(exact, freed->exact);
+    else if (freed->exact)
+        assert_true(exact);
+    chain_model_dispose(&without);
+}
+
+/* What is told at once for all is what comes out step by step for each. */
+static void check_freed(struct world *w)
+{
+    int i, num = w->model.tree.num_snapshots;
+    struct chain_freed *freed = calloc(num + 1, sizeof(*freed));
+    struct chain_model copy;
+    struct played now;
+
+    assert_non_null(freed);
+    chain_model_init(&copy);
+    assert_int_equal(0, chain_model_copy(&copy, &w->model, NULL));
+    now = play(w, &copy);
+    chain_model_dispose(&copy);
+    assert_int_equal(0, chain_images_freed(&w->model, known_size, w, freed,
+                                           NULL));
+    for (i = 0; i < num; i++) check_freed_of(w, i, &freed[i], &now);
+    free(freed);
 }
 
 /* Does an internal snapshot of the chain read file? */
@@ -614,12 +711,18 @@ static void random_lives(void **state)
     assert_non_null(w.files);
     for (round = 0; round < 600; round++) {
         begin(&w);
-        for (i = 0; i < 250; i++) live(&w);
+        for (i = 0; i < 250; i++) {
+            live(&w);
+            if (i % 32 == 31) check_freed(&w);
+        }
         finish(&w);
     }
     print_message("%zu removed, %zu committed, %zu pulled\n", w.counts[0],
                   w.counts[1], w.counts[2]);
     for (i = 0; i < 3; i++) assert_true(w.counts[i] > 40);
+    print_message("%zu times it was known what would be freed, %zu times not"
+                  " exactly\n", w.freed_counts[1], w.freed_counts[0]);
+    for (i = 0; i < 2; i++) assert_true(w.freed_counts[i] > 1000);
     free(w.files);
 }
 

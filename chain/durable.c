@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "chain/durable.h"
+#include "chain/store_internal.h"
 
 #define MAX_DEPTH 8
 
@@ -158,6 +159,19 @@ out:
     return rc;
 }
 
+/* Is this what the file holds? */
+static bool holds(const char *path, const void *data, size_t len)
+{
+    size_t have = 0;
+    char *text;
+    bool same;
+
+    if (chain_file_read(path, &text, &have, NULL)) return false;
+    same = have == len && !memcmp(text, data, len);
+    free(text);
+    return same;
+}
+
 int chain_durable_replace(const char *path, const char *keep,
                           const void *data, size_t len,
                           struct chain_error *err)
@@ -186,10 +200,15 @@ int chain_durable_replace(const char *path, const char *keep,
     if (rename(tmp, path)) {
         rc = chain_error_set_errno(err, errno, "cannot rename %s to %s", tmp,
                                    path);
-        goto out;
+    } else {
+        made = false;
+        rc = sync_parent(path, err);
     }
-    made = false;
-    rc = sync_parent(path, err);
+    /* As over a network, it may have come through all the same; then nobody
+     * is to be told that nothing was changed. */
+    if (rc && rc != ERROR_NOMEM && holds(path, data, len) &&
+        !sync_parent(path, NULL))
+        rc = 0;
 
 out:
     if (fd >= 0) close(fd);
@@ -217,8 +236,11 @@ int chain_durable_remove(const char *path, struct chain_error *err)
 {
     /* Gone already is no reason to leave: who removed it may have been killed
      * before it was durable. */
-    if (unlink(path) && errno != ENOENT)
-        return chain_error_set_errno(err, errno, "cannot remove %s", path);
+    struct stat st;
+    int errnum = unlink(path) ? errno : 0;
+
+    if (errnum && errnum != ENOENT && (!lstat(path, &st) || errno != ENOENT))
+        return chain_error_set_errno(err, errnum, "cannot remove %s", path);
     return sync_parent(path, err);
 }
 

@@ -34,8 +34,8 @@ static int name_node(const struct block_graph *graph, const char *vdev,
 
     if (vdev_number(vdev, &number)) return ERROR_INVAL;
     for (n = 1; n <= graph->num_nodes + 1; n++) {
-        snprintf(overlay->node, sizeof(overlay->node), "xls-ovl-%" PRIu32
-                 "-%u", number, n);
+        snprintf(overlay->node, sizeof(overlay->node),
+                 XLS_OVERLAY_NODE "%" PRIu32 "-%u", number, n);
         if (!block_graph_node(graph, overlay->node)) return 0;
     }
     return ERROR_FAIL;

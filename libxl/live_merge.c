@@ -344,6 +344,13 @@ static int tidy_after(struct live_merge *m, int rc)
 
     if (rc) m->diag = &unread;
     rc2 = tidy(m);
+    /* Only the session may have broken, and nobody comes back for a merge
+     * that is done. */
+    if (rc2 && rc2 != ERROR_NOT_READY) {
+        live_merge_close(m);
+        if (m->diag) m->diag->text[0] = '\0';
+        rc2 = tidy(m);
+    }
     m->diag = first;
     return rc ? rc : rc2;
 }
@@ -404,7 +411,7 @@ static int run(struct live_merge *m, bool *elsewhere_r)
         *elsewhere_r = true;
         return 0;
     case MERGE_DONE:
-        return tidy(m);
+        return tidy_after(m, 0);
     case MERGE_DONE_ACTIVE:
         rc = live_merge_pause(m);
         if (!rc) rc = live_merge_committed(m);

@@ -31,7 +31,7 @@ libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
 	libxl/internal.c libxl/internal.h \
 	libxl/memory.c libxl/memory.h \
 	libxl/memory_stage.c libxl/memory_stage.h \
-	libxl/overlay.c \
+	libxl/overlay.c libxl/overlay_close.c \
 	libxl/overlay_facts.c libxl/overlay_facts.h \
 	libxl/pause_clock.c libxl/pause_clock.h \
 	libxl/plan.c libxl/plan_overlay.c libxl/plan.h \

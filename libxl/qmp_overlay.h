@@ -13,6 +13,9 @@
 /* QEMU allows node names of 31 bytes. */
 #define QMP_NODE_NAME_SIZE 32
 
+/* What the names of ours begin with, until QEMU is done with them. */
+#define XLS_OVERLAY_NODE "xls-ovl-"
+
 struct qmp_overlay {
     const char *node;           /* the name that it shall have */
     const char *path;

@@ -421,6 +421,17 @@ static int write_names(struct import *in)
     return operation_journal(&in->op, CHAIN_STEP_BEGUN);
 }
 
+/* Has the file that we made got the name? What says that it failed may come
+ * after that. */
+static bool is_named(struct import *in, int i)
+{
+    struct stat ours, named;
+
+    return in->files[i].fd >= 0 && !fstat(in->files[i].fd, &ours) &&
+           !lstat(in->where[i].path, &named) &&
+           ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+}
+
 /* When one cannot have its name, somebody else may: only those that were
  * given theirs here lose it again, and none on the way back. */
 static int name_files(struct import *in)
@@ -431,7 +442,8 @@ static int name_files(struct import *in)
     for (i = 0; i < in->num && !rc; i++)
         rc = new_file_publish(&in->files[i], in->op.err);
     if (!rc) return 0;
-    for (i--; i > 0; i--) unlink(in->where[i - 1].path);
+    for (i = 0; i < in->num; i++)
+        if (is_named(in, i)) unlink(in->where[i].path);
     for (i = 0; i < journal->num_images; i++)
         chain_image_dispose(&journal->images[i]);
     free(journal->images);

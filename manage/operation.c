@@ -81,9 +81,29 @@ static int ask_application(struct operation *op)
 
 enum need {
     NEED_CHAIN,                 /* without one the domain is not found */
+    NEED_TRACE,                 /* likewise, but what the first change of all
+                                 * left when it was killed will do */
     NEED_DOMAIN,                /* it runs, or there is a file about it */
     NEED_NOTHING,               /* a name will do */
 };
+
+/* Are there files that no snapshot has, when there is no snapshot? */
+static int has_orphans(struct operation *op, bool *has_r)
+{
+    struct chain_model none;
+    struct chain_error why;
+    char **names = NULL;
+    size_t num = 0;
+    int rc;
+
+    chain_model_init(&none);
+    rc = chain_store_orphans(op->store, &none, &names, &num, &why);
+    chain_strings_free(names, num);
+    chain_model_dispose(&none);
+    if (rc) return manage_fail_chain(op->err, &why);
+    *has_r = num > 0;
+    return 0;
+}
 
 static int find_and_open(struct operation *op, struct manage *m,
                          const char *domain, enum need need,
@@ -102,8 +122,12 @@ static int find_and_open(struct operation *op, struct manage *m,
     rc = chain_store_open(m->snapshot_dir, op->domain, &op->store, &why);
     if (!rc) rc = chain_store_exists(op->store, &exists, &why);
     if (rc) return manage_fail_chain(err, &why);
+    if (!exists && need == NEED_TRACE) {
+        rc = has_orphans(op, &exists);
+        if (rc) return rc;
+    }
     if (exists || need == NEED_NOTHING) return 0;
-    if (need == NEED_CHAIN)
+    if (need != NEED_DOMAIN)
         return manage_fail(err, MANAGE_NOT_FOUND, op->running
                            ? "the domain '%s' has no snapshots"
                            : "there is no domain '%s', running or with"
@@ -162,7 +186,7 @@ int operation_begin_recovery(struct operation *op, struct manage *m,
 {
     int rc;
 
-    rc = find_and_open(op, m, domain, NEED_CHAIN, err);
+    rc = find_and_open(op, m, domain, NEED_TRACE, err);
     if (!rc) rc = lock(op, "snapshot-recover", MANAGE_RECOVER_WAIT_MS);
     if (!rc) rc = load(op);
     return rc;

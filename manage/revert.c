@@ -488,6 +488,9 @@ int manage_revert(struct manage *m, const struct manage_revert *args,
     result_r->lost = outlook.losses;
     manage_losses_init(&outlook.losses);
 out:
+    if (rc && undo)
+        manage_warn(m, "the snapshot '%s', of what is the present, was taken"
+                    " before that, and stays", undo);
     free(undo);
     outlook_dispose(&outlook);
     operation_dispose(&op);

@@ -367,6 +367,8 @@ int manage_delete(struct manage *m, const struct manage_delete *args,
     goto out;
 failed:
     if (op.journaled) rc = roll_back(&op);
+    /* It went on to its end all the same. */
+    if (!rc) result_r->deleted = targets.num;
 out:
     free(note);
     free(targets.serials);

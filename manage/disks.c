@@ -169,11 +169,12 @@ int disk_has_snapshot(struct operation *op, const chain_disk *disk,
     libxl_disk_snapshot *list = NULL;
     libxl_snapshot_diag diag;
     libxl_device_disk image;
-    struct stat st;
+    bool gone;
     int i, rc, num = 0;
 
     *present_r = *other_r = false;
-    if (stat(disk->path, &st)) return 0;
+    rc = image_is_gone(op, disk->path, &gone);
+    if (rc || gone) return rc;
     rc = disk_to_libxl(disk, &image, op->err);
     if (rc) return rc;
     libxl_snapshot_diag_init(&diag);
@@ -200,14 +201,14 @@ int disk_delete_snapshot(struct operation *op, const chain_disk *disk)
 {
     libxl_snapshot_diag diag;
     libxl_device_disk image;
-    bool present, other;
-    struct stat st;
+    bool present, other, gone;
     int rc;
 
     /* An image that is gone holds nothing any more, and one that was made
      * anew may hold somebody else's snapshot of the same name. A create that
      * is undone never learnt the date, and its name was free. */
-    if (stat(disk->path, &st)) return 0;
+    rc = image_is_gone(op, disk->path, &gone);
+    if (rc || gone) return rc;
     if (disk->date_sec) {
         rc = disk_has_snapshot(op, disk, &present, &other);
         if (rc || !present) return rc;

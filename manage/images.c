@@ -15,6 +15,16 @@
 /* More would mean that something else makes files of these names. */
 #define MOST_NAMES 10000
 
+int image_is_gone(struct operation *op, const char *path, bool *gone_r)
+{
+    struct stat st;
+
+    *gone_r = stat(path, &st) != 0;
+    if (!*gone_r || errno == ENOENT || errno == ENOTDIR) return 0;
+    return manage_fail(op->err, MANAGE_FAILED, "cannot look at %s: %s", path,
+                       strerror(errno));
+}
+
 static const chain_image *find(const struct chain_model *model,
                                const char *path)
 {
@@ -192,4 +202,17 @@ const chain_active_disk *image_disk(const struct chain_model *model,
         }
     }
     return NULL;
+}
+
+int image_close(struct operation *op, const char *path)
+{
+    libxl_snapshot_diag diag;
+    int rc;
+
+    if (!op->running) return 0;
+    libxl_snapshot_diag_init(&diag);
+    rc = libxl_disk_overlay_close(op->m->sctx, op->domid, path, &diag);
+    if (rc) manage_fail_library(op->err, rc, &diag);
+    libxl_snapshot_diag_dispose(&diag);
+    return rc;
 }

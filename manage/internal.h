@@ -184,6 +184,10 @@ int undo_take(struct operation *op, const chain_snapshot *target,
 
 /* ---- images.c: images that we make, and those that nobody needs ---- */
 
+/* Is there no such file any more? One that cannot be looked at is not one
+ * that is gone: what follows from it being gone cannot be taken back. */
+int image_is_gone(struct operation *op, const char *path, bool *gone_r);
+
 /*
  * A path for a new image in the folder of image, which the chain or the
  * configuration has: the name of the image that all began with, and tag. No
@@ -218,6 +222,9 @@ bool image_is_kept(void *user, const char *path);
 /* The present's disk that has this image, or has it below its own; NULL. */
 const chain_active_disk *image_disk(const struct chain_model *model,
                                     const char *path);
+
+/* Before its file is removed: QEMU may have it open still. */
+int image_close(struct operation *op, const char *path);
 
 /* ---- leftovers.c ---- */
 

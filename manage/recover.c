@@ -163,11 +163,14 @@ static int is_needed(struct operation *op, const chain_active_disk *disk,
     libxl_disk_snapshot *list = NULL;
     libxl_device_disk image;
     struct stat st;
+    bool gone;
     int rc, num = 0;
 
     *needed_r = false;
+    rc = image_is_gone(op, disk->path, &gone);
+    if (rc || gone) return rc;
     /* An empty file is one that was still being made. */
-    if (stat(disk->path, &st) || !st.st_size) return 0;
+    if (!stat(disk->path, &st) && !st.st_size) return 0;
     if (same_domain(op)) return is_active(op, disk, needed_r);
     if (!op->journal.running) return 0;
     rc = image_to_libxl(disk->vdev, disk->path, disk->format, &image, op->err);
@@ -244,9 +247,11 @@ static int undo_overlays(struct operation *op, char **report)
         if (needed) {
             rc = adopt_overlay(op, disk, image);
             adopted = true;
-        } else if (unlink(disk->path) && errno != ENOENT) {
-            rc = manage_fail(op->err, MANAGE_FAILED, "cannot remove %s: %s",
-                             disk->path, strerror(errno));
+        } else {
+            rc = image_close(op, disk->path);
+            if (!rc && unlink(disk->path) && errno != ENOENT)
+                rc = manage_fail(op->err, MANAGE_FAILED, "cannot remove %s:"
+                                 " %s", disk->path, strerror(errno));
         }
         if (rc) return rc;
     }
@@ -353,51 +358,117 @@ int recover_in_flight(struct operation *op, char **report)
     }
 }
 
-int roll_back(struct operation *op)
+/* ---- after a failure of our own ---- */
+
+/* What op's journal was to do, told from the chain as it is on the disk. */
+struct outcome {
+    chain_verb verb;
+    chain_step step;
+    uint64_t *serials;          /* that it makes, or that go */
+    int num;
+};
+
+static int outcome_note(struct outcome *outcome, const chain_journal *journal)
 {
-    struct manage_error first = { MANAGE_FAILED, "" };
-    struct manage_error second = { MANAGE_OK, "" };
-    struct manage_error *err = op->err;
-    chain_verb verb = op->journal.verb;
-    uint64_t serial = op->journal.num_snapshots
-        ? op->journal.snapshots[0].serial : 0;
+    int i;
+
+    outcome->verb = journal->verb;
+    outcome->step = journal->step;
+    outcome->num = 0;
+    outcome->serials = calloc(journal->num_snapshots + 1,
+                              sizeof(*outcome->serials));
+    if (!outcome->serials) return ERROR_NOMEM;
+    for (i = 0; i < journal->num_snapshots; i++)
+        outcome->serials[outcome->num++] = journal->snapshots[i].serial;
+    return 0;
+}
+
+static bool is_done(const struct outcome *outcome,
+                    const struct chain_model *chain)
+{
+    bool making = outcome->verb == CHAIN_VERB_CREATE;
+    int i;
+
+    /* The way of a revert is only forward, and its journal goes last. */
+    if (outcome->verb == CHAIN_VERB_REVERT)
+        return outcome->step != CHAIN_STEP_DESTROYING;
+    for (i = 0; i < outcome->num; i++)
+        if (!chain_model_by_serial(chain, outcome->serials[i]) == making)
+            return false;
+    return outcome->num > 0;
+}
+
+/* What is on the disk counts, not what we wanted to write; and taking the
+ * lock anew makes sure that what is read then really is on the disk. */
+static int look_again(struct operation *op, bool *journal_r)
+{
     struct chain_error why;
-    bool gone = verb == CHAIN_VERB_REVERT && !same_domain(op);
+    chain_journal journal;
     int rc;
 
-    if (err) first = *err;
-    op->err = &second;
-    /* What is on the disk counts, not what we wanted to write; and taking the
-     * lock anew makes sure that what is read then really is on the disk. */
     chain_model_dispose(&op->chain);
     chain_model_init(&op->chain);
     chain_store_unlock(op->store);
+    chain_journal_init(&journal);
     rc = chain_store_lock(op->store, "snapshot-recover",
                           MANAGE_RECOVER_WAIT_MS, &why);
     if (!rc) rc = chain_store_load(op->store, &op->chain, &why);
-    if (rc)
-        manage_fail_chain(op->err, &why);
+    if (!rc)
+        rc = chain_store_journal_read(op->store, &journal, journal_r, &why);
+    chain_journal_dispose(&journal);
+    return rc ? manage_fail_chain(op->err, &why) : 0;
+}
+
+/*
+ * *done_r: it was done, whatever failed on the way. Without a journal on the
+ * disk it was not begun, or it was at its very end.
+ */
+static int go_back(struct operation *op, bool *done_r)
+{
+    bool gone = op->journal.verb == CHAIN_VERB_REVERT && !same_domain(op);
+    struct outcome outcome = { .serials = NULL };
+    bool journaled;
+    int rc;
+
+    rc = look_again(op, &journaled);
+    if (rc) return rc;
+    if (outcome_note(&outcome, &op->journal))
+        return manage_fail_nomem(op->err);
+    if (!journaled)
+        op->journaled = false;
     else if (gone)
         rc = manage_fail(op->err, MANAGE_NEEDS_RECOVERY, "the disks may be"
                          " part way back");
     else
         rc = recover_in_flight(op, NULL);
+    if (!rc)
+        *done_r = (!journaled || outcome.verb != CHAIN_VERB_REVERT) &&
+                  is_done(&outcome, &op->chain);
+    free(outcome.serials);
+    return rc;
+}
+
+int roll_back(struct operation *op)
+{
+    struct manage_error first = { MANAGE_FAILED, "" };
+    struct manage_error second = { MANAGE_OK, "" };
+    struct manage_error *err = op->err;
+    bool done = false;
+    int rc;
+
+    if (err) first = *err;
+    op->err = &second;
+    rc = go_back(op, &done);
     op->err = err;
-    if (!rc && verb == CHAIN_VERB_CREATE &&
-        chain_model_by_serial(&op->chain, serial)) {
-        if (err) err->outcome = MANAGE_OK;
-        return 0;
-    }
-    if (err) {
-        err->outcome = MANAGE_OK;
-        if (rc)
-            manage_fail(err, MANAGE_NEEDS_RECOVERY, "%.400s; what is left to"
-                        " do failed, too (%.400s): run 'xl snapshot-recover"
-                        " %.100s'", first.text, second.text, op->domain);
-        else
-            manage_fail(err, MANAGE_ROLLED_BACK, "%.800s; nothing was changed"
-                        " in the end", first.text);
-    }
+    if (err) err->outcome = MANAGE_OK;
+    if (!rc && done) return 0;
+    if (rc)
+        manage_fail(err, MANAGE_NEEDS_RECOVERY, "%.400s; what is left to do"
+                    " could not be done (%.400s): run 'xl snapshot-recover"
+                    " %.100s'", first.text, second.text, op->domain);
+    else
+        manage_fail(err, MANAGE_ROLLED_BACK, "%.800s; nothing was changed in"
+                    " the end", first.text);
     return ERROR_FAIL;
 }
 

@@ -96,9 +96,12 @@ static int wait_unused(struct operation *op, const chain_image *image)
 {
     libxl_snapshot_diag diag;
     libxl_device_disk disk;
+    bool gone;
     int rc;
 
-    if (access(image->path, F_OK)) return 0;
+    rc = image_is_gone(op, image->path, &gone);
+    if (!rc && !gone) rc = image_close(op, image->path);
+    if (rc || gone) return rc;
     rc = image_to_libxl("", image->path, image->format, &disk, op->err);
     if (rc) return rc;
     libxl_snapshot_diag_init(&diag);

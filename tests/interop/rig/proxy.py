@@ -92,4 +92,10 @@ class Proxy:
                 if fault == 'garble':
                     client.sendall(b'{"return": }\r\n')
                     return
-                client.sendall(answer)
+                if not self._spoil(client, answer, fault):
+                    return
+
+    def _spoil(self, client, answer, fault):
+        """For more faults: pass the answer on, or False: hang up."""
+        client.sendall(answer)
+        return True

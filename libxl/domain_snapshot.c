@@ -3,13 +3,16 @@
  * The order of things in a snapshot, and the way back from each of them. No
  * QMP and no qemu-img here: disk_ops.h; no stream: memory.h.
  *
- *   overlays, flush | suspend        | disks | paths | resume | rest of memory
- *   overlays, flush | session, pause | disks | paths | unpause
- *                                      ^ one transaction
+ *   overlays, flush | suspend        | hook | disks | paths | resume | memory
+ *   overlays, flush | session, pause | hook | disks | paths | unpause
+ *                                             ^ one transaction
  *
  * Up to the transaction all can be undone. After it the guest's disks are the
  * overlays, and stay so whatever fails; libxl must know that before the guest
  * goes on.
+ *
+ * The hook is the caller's own step. It may take long, so that the session with
+ * QEMU, which keeps libxl out, is then opened after it.
  *
  * With quiesce the guest's file systems are frozen before the flush, and
  * thawed after the unpause.
@@ -96,6 +99,7 @@ static int prepare(struct run *run, uint32_t domid,
                    const libxl_device_disk *disks,
                    const libxl_snapshot_handle *handles, int num_disks)
 {
+    const struct plan_wish wish = { run->args->memory, run->args->hook };
     int rc;
 
     rc = disk_set_gather(&run->disks, run->sctx, domid, disks, handles,
@@ -103,14 +107,14 @@ static int prepare(struct run *run, uint32_t domid,
     if (rc) return rc;
     rc = plan_check_domain(&run->disks.domain, run->args->memory, run->diag);
     if (rc) return rc;
-    if (!num_disks && !run->args->memory)
+    if (!num_disks && !run->args->memory && !run->args->hook)
         return xls_diag(run->diag, ERROR_INVAL, NULL,
                         "there is neither memory nor a disk to take a"
                         " snapshot of");
     rc = disk_set_locate(&run->disks, true, run->diag);
     if (rc) return rc;
-    rc = plan_snapshot_create(&run->disks.domain, run->args->memory,
-                              run->disks.disks, num_disks, &run->plan);
+    rc = plan_snapshot_create(&run->disks.domain, &wish, run->disks.disks,
+                              num_disks, &run->plan);
     return rc || !run->args->quiesce ? rc : prepare_quiesce(run);
 }
 
@@ -178,10 +182,11 @@ static int do_suspend(struct run *run)
 /* The session first: waiting for it must not be part of the pause. */
 static int do_pause(struct run *run)
 {
-    int rc;
+    int rc = 0;
 
-    rc = domain_monitor_open(&run->monitor, run->sctx, &run->disks.domain,
-                             run->diag);
+    if (!run->args->hook)
+        rc = domain_monitor_open(&run->monitor, run->sctx, &run->disks.domain,
+                                 run->diag);
     if (rc) return rc;
     stage(run, "pause");
     run->paused_at = xls_now_us();
@@ -202,6 +207,18 @@ static int do_attach_overlays(struct run *run)
 {
     stage(run, "attach");
     return disk_set_attach_overlays(&run->disks, run->diag);
+}
+
+static int do_hook(struct run *run)
+{
+    int rc;
+
+    stage(run, "hook");
+    rc = run->callbacks->stopped(run->callbacks->user);
+    if (rc)
+        xls_diag(run->diag, rc, NULL, "what was to be done while the domain"
+                 " stands still failed");
+    return rc;
 }
 
 /* Internal and external ones are neighbours in the plan, and one step. */
@@ -270,6 +287,7 @@ static int do_action(struct run *run, libxl_snapshot_action_type type)
         return disk_set_flush(&run->disks, run->diag);
     case LIBXL_SNAPSHOT_ACTION_TYPE_SUSPEND: return do_suspend(run);
     case LIBXL_SNAPSHOT_ACTION_TYPE_PAUSE: return do_pause(run);
+    case LIBXL_SNAPSHOT_ACTION_TYPE_HOOK: return do_hook(run);
     case LIBXL_SNAPSHOT_ACTION_TYPE_OVERLAY_CREATE:
         return do_make_overlays(run);
     case LIBXL_SNAPSHOT_ACTION_TYPE_OVERLAY_ATTACH:
@@ -429,6 +447,11 @@ int libxl_domain_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
     run.callbacks = callbacks;
     run.diag = diag;
 
+    if (args->hook && (!callbacks || !callbacks->stopped)) {
+        rc = xls_diag(diag, ERROR_INVAL, NULL, "a hook was asked for, and"
+                      " there is no callback");
+        goto out;
+    }
     rc = prepare(&run, domid, disks, handles, num_disks);
     if (rc) goto out;
     rc = carry_out(&run);

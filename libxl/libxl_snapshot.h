@@ -51,6 +51,8 @@ extern "C" {
 #define LIBXL_HAVE_SNAPSHOT_QUIESCE 1
 /* How large a copy of what a snapshot holds would be. */
 #define LIBXL_HAVE_DISK_MEASURE 1
+/* A step of the caller's while the guest stands still. */
+#define LIBXL_HAVE_SNAPSHOT_HOOK 1
 
 #define LIBXL_SNAPSHOT_NO_DOMAIN ((uint32_t)INVALID_DOMID)
 
@@ -92,6 +94,14 @@ typedef struct libxl_snapshot_callbacks {
      * libxl error does not undo the merge; it is what the call returns.
      */
     int (*committed)(void *user);
+    /*
+     * A snapshot with args->hook: called once, from the calling thread, while
+     * the guest stands still and before QEMU is told anything, to take
+     * snapshots of disks that the library cannot. A libxl error makes the call
+     * fail with it, and be undone; what the callback did is the caller's to
+     * undo, then and when the call fails later.
+     */
+    int (*stopped)(void *user);
 } libxl_snapshot_callbacks;
 
 /*
@@ -139,6 +149,16 @@ int libxl_domain_snapshot_plan(libxl_snapshot_ctx *sctx, uint32_t domid,
  *
  * Whoever calls and is killed in between leaves them frozen: see
  * libxl_domain_fsthaw.
+ *
+ * With args->hook, callbacks->stopped is called at the instant of the
+ * snapshot: the guest is suspended (with memory) or paused (without), or it
+ * stood still already, or is off and nobody has the images open. It comes
+ * before the disks' transaction, since that cannot be undone when there are
+ * overlays in it. What the guest wrote last may still be on its way to the
+ * disks, as with any pause; a guest restored from memory writes it again. No
+ * lock is held meanwhile, and the time that it takes is time that the guest
+ * stands still. num_disks may be 0, with or without memory. ERROR_INVAL
+ * without a callback.
  *
  * All or nothing: on failure no disk has the new snapshot and the guest runs
  * on. An overlay that the guest uses already when something fails stays, with

@@ -252,10 +252,12 @@ static int add_steps(libxl_snapshot_plan *plan, const struct step *steps,
 #define ACTION(name) LIBXL_SNAPSHOT_ACTION_TYPE_##name
 #define NUM(array) (sizeof(array) / sizeof((array)[0]))
 
-int plan_snapshot_create(const struct domain_facts *domain, bool memory,
+int plan_snapshot_create(const struct domain_facts *domain,
+                         const struct plan_wish *wish,
                          const struct plan_disk *disks, int num_disks,
                          libxl_snapshot_plan *plan_r)
 {
+    bool memory = wish->memory;
     bool running = domain->domid != LIBXL_SNAPSHOT_NO_DOMAIN;
     /* A guest that stands still already needs no pause of ours. */
     bool pause = running && !memory && !domain->paused && !domain->shutdown;
@@ -268,6 +270,8 @@ int plan_snapshot_create(const struct domain_facts *domain, bool memory,
         { ACTION(FLUSH_IMAGE), .kind = ALL },
         { ACTION(SUSPEND), .once = true, .skip = !memory },
         { ACTION(PAUSE), .once = true, .skip = !pause },
+        /* An overlay in use cannot be taken back: what can fail is first. */
+        { ACTION(HOOK), .once = true, .skip = !wish->hook },
         { ACTION(DISK_SNAPSHOT_CREATE), .kind = INTERNAL },
         { ACTION(DISK_SNAPSHOT_OVERLAY), .kind = EXTERNAL },
         { ACTION(STORE_PATH), .kind = EXTERNAL },
@@ -276,6 +280,7 @@ int plan_snapshot_create(const struct domain_facts *domain, bool memory,
     };
     const struct step offline[] = {
         { ACTION(OVERLAY_CREATE), .kind = NEW_OVERLAY },
+        { ACTION(HOOK), .once = true, .skip = !wish->hook },
         { ACTION(IMAGE_SNAPSHOT_CREATE), .kind = INTERNAL },
         { ACTION(FLUSH_IMAGE), .kind = ALL },
     };
@@ -283,7 +288,7 @@ int plan_snapshot_create(const struct domain_facts *domain, bool memory,
     int rc;
 
     libxl_snapshot_plan_init(&plan);
-    plan.actions = calloc(5 * num_disks + 2, sizeof(*plan.actions));
+    plan.actions = calloc(5 * num_disks + 3, sizeof(*plan.actions));
     if (!plan.actions) {
         rc = ERROR_NOMEM;
         goto out;

@@ -20,6 +20,12 @@ struct plan_disk {
     const char *overlay_node;   /* and the one that the overlay will have */
 };
 
+/* What there is to be done apart from disks. */
+struct plan_wish {
+    bool memory;                /* take it */
+    bool hook;                  /* call the caller while the guest stands */
+};
+
 /* The overlay of an external snapshot's handle; NULL: it is an internal one,
  * or none at all. */
 const libxl_snapshot_overlay *plan_overlay(const libxl_snapshot_handle *handle);
@@ -58,7 +64,8 @@ int plan_check_disks(const struct plan_disk *disks, int num_disks,
                      libxl_snapshot_diag *diag);
 
 /* A libxl_snapshot_plan to take a snapshot; everything has been checked. */
-int plan_snapshot_create(const struct domain_facts *domain, bool memory,
+int plan_snapshot_create(const struct domain_facts *domain,
+                         const struct plan_wish *wish,
                          const struct plan_disk *disks, int num_disks,
                          libxl_snapshot_plan *plan_r);
 

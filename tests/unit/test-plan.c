@@ -439,15 +439,16 @@ static void disks_together(void **state)
            "named twice");
 }
 
-static void order(struct fixture *f, bool memory, const char *want)
+static void order_of(struct fixture *f, const struct plan_wish *wish,
+                     int num_disks, const char *want)
 {
-    static const char letters[] = "?FSPDdICAURoaOs";
+    static const char letters[] = "?FSPDdICAURoaOsztmMcH";
     libxl_snapshot_plan plan;
     char got[32];
     int i;
 
-    assert_int_equal(plan_snapshot_create(&f->domain, memory, f->disks, 2,
-                                          &plan), 0);
+    assert_int_equal(plan_snapshot_create(&f->domain, wish, f->disks,
+                                          num_disks, &plan), 0);
     for (i = 0; i < plan.num_actions; i++)
         got[i] = letters[plan.actions[i].type];
     got[i] = 0;
@@ -460,6 +461,21 @@ static void order(struct fixture *f, bool memory, const char *want)
                             ? "xvdb-qcow2" : "xvda-qcow2");
     }
     libxl_snapshot_plan_dispose(&plan);
+}
+
+static void order(struct fixture *f, bool memory, const char *want)
+{
+    const struct plan_wish wish = { .memory = memory };
+
+    order_of(f, &wish, 2, want);
+}
+
+static void hook_order(struct fixture *f, bool memory, int num_disks,
+                       const char *want)
+{
+    const struct plan_wish wish = { .memory = memory, .hook = true };
+
+    order_of(f, &wish, num_disks, want);
 }
 
 static void orders(void **state)
@@ -477,6 +493,7 @@ static void orders(void **state)
 
 static void external_orders(void **state)
 {
+    const struct plan_wish disks_alone = { .memory = false };
     libxl_snapshot_plan plan;
     struct fixture f;
 
@@ -492,8 +509,8 @@ static void external_orders(void **state)
     make_reused(&f, 0);
     order(&f, false, "oaaFFPOOssU");
 
-    assert_int_equal(plan_snapshot_create(&f.domain, false, f.disks, 2, &plan),
-                     0);
+    assert_int_equal(plan_snapshot_create(&f.domain, &disks_alone, f.disks, 2,
+                                          &plan), 0);
     assert_string_equal(plan.actions[0].path, new_b);
     assert_string_equal(plan.actions[1].path, new_a);
     assert_string_equal(plan.actions[1].node, "xls-ovl-51712-1");
@@ -509,6 +526,25 @@ static void external_orders(void **state)
     make_external(&f, 1, LIBXL_DISK_FORMAT_QED);
     f.domain.domid = LIBXL_SNAPSHOT_NO_DOMAIN;
     order(&f, false, "oIFF");
+}
+
+/* While the guest stands still, and before what cannot be undone. */
+static void hook_orders(void **state)
+{
+    struct fixture f;
+
+    fixture_init(&f);
+    hook_order(&f, true, 2, "FFSHDDR");
+    hook_order(&f, false, 2, "FFPHDDU");
+    hook_order(&f, true, 0, "SHR");
+    hook_order(&f, false, 0, "PHU");
+    make_external(&f, 0, LIBXL_DISK_FORMAT_QCOW2);
+    hook_order(&f, false, 2, "oaFFPHDOsU");
+    f.domain.paused = true;
+    hook_order(&f, false, 0, "H");
+    f.domain.domid = LIBXL_SNAPSHOT_NO_DOMAIN;
+    hook_order(&f, false, 0, "H");
+    hook_order(&f, false, 2, "oHIFF");
 }
 
 static void live(void **state)
@@ -724,6 +760,7 @@ int main(void)
         cmocka_unit_test(disks_together),
         cmocka_unit_test(orders),
         cmocka_unit_test(external_orders),
+        cmocka_unit_test(hook_orders),
         cmocka_unit_test(live),
         cmocka_unit_test(every_refusal),
         cmocka_unit_test(quiesce_refusals),

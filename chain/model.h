@@ -140,7 +140,7 @@ int chain_model_set_parent(struct chain_model *model, uint64_t serial,
 int chain_model_set_current(struct chain_model *model, uint64_t serial,
                             struct chain_error *err);
 
-/* Add a copy of an internal disk to the leftovers; remove the one at index. */
+/* Add a copy of an internal or manual disk to the leftovers; remove the one at index. */
 int chain_model_add_leftover(struct chain_model *model, const chain_disk *disk,
                              struct chain_error *err);
 int chain_model_remove_leftover(struct chain_model *model, int index,

@@ -258,6 +258,26 @@ static int parents_check(const chain_tree *tree, struct chain_index *index,
     return 0;
 }
 
+static int leftover_check(const chain_disk *disk, struct chain_error *err)
+{
+    switch (disk->treatment) {
+    case CHAIN_DISK_TREATMENT_INTERNAL:
+        break;
+    case CHAIN_DISK_TREATMENT_MANUAL:
+        if (is_empty(disk->path))
+            return chain_error_set(err, ERROR_INVAL, "path: there is none");
+        if (is_empty(disk->hook))
+            return chain_error_set(err, ERROR_INVAL, "hook: there is none");
+        if (is_empty(disk->id))
+            return chain_error_set(err, ERROR_INVAL, "id: there is none");
+        break;
+    default:
+        return chain_error_set(err, ERROR_INVAL,
+                               "treatment: neither internal nor manual");
+    }
+    return disk_check(disk, err);
+}
+
 static int leftovers_check(const chain_tree *tree, struct chain_error *err)
 {
     int i, rc;
@@ -267,9 +287,7 @@ static int leftovers_check(const chain_tree *tree, struct chain_error *err)
         return chain_error_set(err, ERROR_BADFAIL, "leftovers: more than %u",
                                CHAIN_MAX_SNAPSHOTS);
     for (i = 0; i < tree->num_leftovers; i++) {
-        rc = tree->leftovers[i].treatment == CHAIN_DISK_TREATMENT_INTERNAL
-            ? disk_check(&tree->leftovers[i], err)
-            : chain_error_set(err, ERROR_INVAL, "treatment: not internal");
+        rc = leftover_check(&tree->leftovers[i], err);
         if (rc)
             return chain_error_within(err, ERROR_BADFAIL, "leftovers[%d].", i);
     }

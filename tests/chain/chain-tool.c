@@ -32,7 +32,8 @@ static void write_payload(chain_store *store, uint64_t serial, bool memory)
 }
 
 /* One disk of every treatment, the second frozen under an overlay, and below
- * it an image that is not ours. */
+ * it an image that is not ours. What the hook did to the third is there twice:
+ * an earlier snapshot's is still to be deleted. */
 static void every_treatment(struct chain_model *m, chain_snapshot *s)
 {
     struct chain_error err;
@@ -42,6 +43,11 @@ static void every_treatment(struct chain_model *m, chain_snapshot *s)
     d = util_more_disk(s, "xvdc");
     d->treatment = CHAIN_DISK_TREATMENT_MANUAL;
     d->hook = strdup("/usr/local/bin/hook");
+    free(d->path);
+    d->path = strdup("/dev/vg/data");
+    free(d->id);
+    d->id = strdup("1-0a1b2c3d");
+    must(chain_model_add_leftover(m, d, &err), &err);
     util_more_disk(s, "xvdd")->treatment = CHAIN_DISK_TREATMENT_EXCLUDED;
     util_more_disk(s, "xvde")->treatment = CHAIN_DISK_TREATMENT_SKIPPED_CDROM;
     util_more_disk(s, "xvdf")->treatment =

@@ -17,6 +17,7 @@ DISK = ("snapshots", 0, "disks", 0)
 # of the third, which has one disk of every treatment
 EXTERNAL = ("snapshots", 2, "disks", 1)
 MANUAL = ("snapshots", 2, "disks", 2)
+LEFTOVER = ("leftovers", 0)
 # template <- data <- third, which is the image that xvdb has
 TEMPLATE, DATA, THIRD = ("images", 0), ("images", 1), ("images", 2)
 DEEP = 3000
@@ -143,6 +144,13 @@ TREES = [
     (set_at(*MANUAL, "treatment", "excluded"), "snapshots[2].disks[2].hook"),
     (set_at(*MANUAL, "handle", {"format.qcow2": {"name": "x"}}),
      "snapshots[2].disks[2].handle"),
+    (set_at(*LEFTOVER, "treatment", "excluded"), "leftovers[0]."),
+    (set_at(*LEFTOVER, "treatment", "internal"), "leftovers[0]."),
+    (set_at(*LEFTOVER, "path", DROP), "leftovers[0].path"),
+    (set_at(*LEFTOVER, "hook", DROP), "leftovers[0].hook"),
+    (set_at(*LEFTOVER, "hook", "hook"), "leftovers[0].hook"),
+    (set_at(*LEFTOVER, "id", ""), "leftovers[0].id"),
+    (set_at(*LEFTOVER, "vdev", DROP), "leftovers[0].vdev"),
     (set_at(*EXTERNAL, "path", DROP), "snapshots[2].disks[1].path"),
     (set_at(*EXTERNAL, "path", "data.qcow2"), "snapshots[2].disks[1].path"),
     (set_at(*EXTERNAL, "path", "/srv/other"), "snapshots[2].disks[1].path"),

@@ -20,6 +20,8 @@
 
 #include "xl/child.h"
 
+extern char **environ;
+
 #define LOOK_MAX_MS 60000
 #define LOOK_BLIND_MS 50
 
@@ -111,7 +113,8 @@ child_become(const struct child_spec *spec, pid_t parent, int stdin_fd,
         report_fd = 3;
     }
     close_from(4);
-    execv(spec->path, spec->argv);
+    execve(spec->path, spec->argv,
+           spec->environment ? spec->environment : environ);
 
  fail:
     e = errno;
@@ -243,14 +246,37 @@ static bool drain(int fd, struct child_output *out)
     }
 }
 
+static void kill_all(pid_t pid, int sig)
+{
+    kill(-pid, sig);
+    kill(pid, sig);
+}
+
+/* The time is over, or the time after that. When to look again. */
+static int64_t end_it(pid_t pid, unsigned int grace_s, struct child_result *res)
+{
+    bool first = !res->timed_out;
+
+    res->timed_out = true;
+    if (first && grace_s) {
+        kill_all(pid, SIGTERM);
+        return now_ms() + (int64_t)grace_s * 1000;
+    }
+    kill_all(pid, SIGKILL);
+    return INT64_MAX;
+}
+
 /*
  * Until the program has ended, not until its output has: a daemon that it
  * leaves may hold that open for ever. pid_fd: -1 where there is no such thing
  * (before Linux 5.3), then it is looked after now and then.
  */
-static void child_follow(pid_t pid, int pid_fd, int output_fd, int64_t deadline,
-                         struct child_output *out, struct child_result *res)
+static void child_follow(const struct child_spec *spec, pid_t pid, int pid_fd,
+                         int output_fd, struct child_output *out,
+                         struct child_result *res)
 {
+    int64_t deadline = now_ms() + (int64_t)spec->timeout_s * 1000;
+
     struct pollfd fds[2] = {
         { .fd = pid_fd, .events = POLLIN },
         { .fd = output_fd, .events = POLLIN },
@@ -260,12 +286,11 @@ static void child_follow(pid_t pid, int pid_fd, int output_fd, int64_t deadline,
         int64_t left = deadline - now_ms();
         int r;
 
-        if (left <= 0 && !res->timed_out) {
-            res->timed_out = true;
-            kill(-pid, SIGKILL);
-            kill(pid, SIGKILL);
+        if (left <= 0) {
+            deadline = end_it(pid, spec->grace_s, res);
+            left = deadline - now_ms();
         }
-        if (res->timed_out || left > LOOK_MAX_MS) left = LOOK_MAX_MS;
+        if (left > LOOK_MAX_MS) left = LOOK_MAX_MS;
         if (pid_fd < 0 && left > LOOK_BLIND_MS) left = LOOK_BLIND_MS;
 
         r = poll(fds, 2, left);
@@ -275,6 +300,9 @@ static void child_follow(pid_t pid, int pid_fd, int output_fd, int64_t deadline,
                        : r > 0 && fds[0].revents)
             break;
     }
+    /* What it left of its group is no longer waited for; before the number
+     * can be somebody else's. */
+    if (pid_fd >= 0 && res->timed_out) kill(-pid, SIGKILL);
     if (pid_fd >= 0) reap(pid, &res->status);
     drain(output_fd, out);
 }
@@ -283,7 +311,6 @@ int child_run(const struct child_spec *spec, struct child_result *result_r)
 {
     struct child_result res;
     struct child_output out;
-    int64_t deadline = now_ms() + (int64_t)spec->timeout_s * 1000;
     int pid_fd = -1, output_fd = -1;
     pid_t pid = -1;
     int rc, e;
@@ -296,7 +323,7 @@ int child_run(const struct child_spec *spec, struct child_result *result_r)
     fcntl(output_fd, F_SETFL, O_NONBLOCK);
 
     pid_fd = syscall(SYS_pidfd_open, pid, 0U);
-    child_follow(pid, pid_fd, output_fd, deadline, &out, &res);
+    child_follow(spec, pid, pid_fd, output_fd, &out, &res);
     snprintf(res.line, sizeof(res.line), "%s", child_output_line(&out));
     *result_r = res;
     rc = 0;

@@ -19,6 +19,10 @@ struct child_spec {
      */
     bool die_with_us;
     unsigned int timeout_s;
+    char *const *environment;   /* NULL: ours */
+    /* After the time-out, SIGTERM comes so long before SIGKILL, or until the
+     * program has ended; 0: none. */
+    unsigned int grace_s;
 };
 
 struct child_result {

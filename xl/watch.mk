@@ -7,6 +7,7 @@ libxlwatch_la_SOURCES = \
 	xl/death_plan.c xl/death_plan.h \
 	xl/domain_create.c xl/domain_create.h \
 	xl/domain_start.c xl/domain_start.h \
+	xl/hook.c xl/hook.h \
 	xl/monitor.c xl/monitor.h \
 	xl/monitor_act.c \
 	xl/monitor_lock.c xl/monitor_lock.h \

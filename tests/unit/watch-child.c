@@ -27,7 +27,7 @@ static struct child_result run_with(const char *script, int stdin_fd,
     char *copy = strdup(script);
     char *argv[] = { sh, c, copy, NULL };
     struct child_spec spec = { "/bin/sh", argv, stdin_fd, die_with_us,
-                               timeout_s };
+                               timeout_s, NULL, 0 };
     struct child_result result;
 
     assert_non_null(copy);
@@ -97,7 +97,7 @@ static void test_not_there(void **state)
 {
     char name[] = "xl";
     char *argv[] = { name, NULL };
-    struct child_spec spec = { "/nonexistent/xl", argv, -1, true, 60 };
+    struct child_spec spec = { "/nonexistent/xl", argv, -1, true, 60, NULL, 0 };
     struct child_result result = { .status = 4711 };
 
     assert_int_equal(child_run(&spec, &result), ERROR_NOTFOUND);

@@ -102,7 +102,7 @@ static void start_watcher(const char *script)
     char exe[128], log[128], line[128];
     char cp[] = "cp", sh_path[] = "/bin/sh";
     char *argv[] = { cp, sh_path, exe, NULL };
-    struct child_spec spec = { "/bin/cp", argv, -1, false, 60 };
+    struct child_spec spec = { "/bin/cp", argv, -1, false, 60, NULL, 0 };
     struct child_result result;
     int fd, i;
 
@@ -218,7 +218,7 @@ int main(int argc, char **argv)
     };
     char rm[] = "rm", rf[] = "-rf";
     char *rm_argv[] = { rm, rf, top, NULL };
-    struct child_spec spec = { "/bin/rm", rm_argv, -1, false, 60 };
+    struct child_spec spec = { "/bin/rm", rm_argv, -1, false, 60, NULL, 0 };
     struct child_result result;
     char path[128];
     int failed;

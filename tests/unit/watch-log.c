@@ -232,7 +232,7 @@ int main(void)
     };
     char rm[] = "rm", rf[] = "-rf";
     char *argv[] = { rm, rf, top, NULL };
-    struct child_spec spec = { "/bin/rm", argv, -1, false, 60 };
+    struct child_spec spec = { "/bin/rm", argv, -1, false, 60, NULL, 0 };
     struct child_result result;
     int failed;
 

@@ -217,7 +217,7 @@ static void test_find_real(void **state)
     struct watcher *list = NULL;
     char cp[] = "cp", sleep_path[] = "/bin/sleep";
     char *argv[] = { cp, sleep_path, exe, NULL };
-    struct child_spec spec = { "/bin/cp", argv, -1, false, 60 };
+    struct child_spec spec = { "/bin/cp", argv, -1, false, 60, NULL, 0 };
     struct child_result result;
     size_t num = 0;
     uint32_t domid = 4294901760u;       /* never a real one's */
@@ -281,7 +281,7 @@ int main(void)
     };
     char rm[] = "rm", rf[] = "-rf";
     char *argv[] = { rm, rf, top, NULL };
-    struct child_spec spec = { "/bin/rm", argv, -1, false, 60 };
+    struct child_spec spec = { "/bin/rm", argv, -1, false, 60, NULL, 0 };
     struct child_result result;
     int failed;
 

@@ -424,7 +424,7 @@ int main(int argc, char **argv)
     };
     char rm[] = "rm", rf[] = "-rf";
     char *rm_argv[] = { rm, rf, top, NULL };
-    struct child_spec spec = { "/bin/rm", rm_argv, -1, false, 60 };
+    struct child_spec spec = { "/bin/rm", rm_argv, -1, false, 60, NULL, 0 };
     struct child_result result;
     int failed;
 

@@ -4,6 +4,7 @@ if HAVE_CMOCKA
 
 watch_tests = \
 	tests/unit/watch-child \
+	tests/unit/watch-hook \
 	tests/unit/watch-keep \
 	tests/unit/watch-lock \
 	tests/unit/watch-log \
@@ -22,6 +23,8 @@ monitor_bench_files = $(fake_xen_files) \
 
 tests_unit_watch_child_SOURCES = tests/unit/watch-child.c
 tests_unit_watch_child_LDADD = $(watch_test_libs)
+tests_unit_watch_hook_SOURCES = tests/unit/watch-hook.c
+tests_unit_watch_hook_LDADD = $(watch_test_libs)
 tests_unit_watch_keep_SOURCES = tests/unit/watch-keep.c $(fake_xen_files)
 tests_unit_watch_keep_LDADD = $(watch_test_libs)
 tests_unit_watch_lock_SOURCES = tests/unit/watch-lock.c

@@ -4,14 +4,16 @@ pages = docs/man/xl-snapshot.1
 pods = docs/man/xl-snapshot.1.pod.in
 
 man_MANS += $(pages)
-EXTRA_DIST += $(pods) docs/design/decisions.md docs/design/monitor.md \
-	docs/design/refusals.md docs/format/dump.md docs/format/export.md
+EXTRA_DIST += $(pods) docs/design/decisions.md docs/design/manual.md \
+	docs/design/monitor.md docs/design/refusals.md \
+	docs/format/dump.md docs/format/export.md
 CLEANFILES += $(pages) docs/man/xl-snapshot.1.pod
 
 docs/man/xl-snapshot.1.pod: $(srcdir)/docs/man/xl-snapshot.1.pod.in Makefile
 	@$(MKDIR_P) docs/man
 	$(AM_V_GEN)$(SED) -e 's|@SYSTEM_XL[@]|$(SYSTEM_XL)|g' \
 		-e 's|@SNAPSHOT_DIR[@]|$(SNAPSHOT_DIR)|g' \
+		-e 's|@HOOK_DIR[@]|$(hookdir)|g' \
 		-e 's|@XEN_LOG_DIR[@]|$(XEN_LOG_DIR)|g' \
 		-e 's|@XEN_CONFIG_DIR[@]|$(XEN_CONFIG_DIR)|g' \
 		$(srcdir)/docs/man/xl-snapshot.1.pod.in > $@.tmp

@@ -12,7 +12,9 @@
 #include "chain/images.h"
 #include "chain/name.h"
 #include "manage/disk_choice.h"
+#include "manage/hook.h"
 #include "manage/internal.h"
+#include "manage/manual.h"
 #include "manage/preflight.h"
 #include "manage/save_image.h"
 
@@ -180,11 +182,16 @@ static int prepare(struct create *c, struct manage *m,
     if (rc) return rc;
     rc = parent_place(op, &c->snapshot);
     if (rc) return rc;
+    c->what.hook = manual_any(&c->snapshot);
+    if (c->what.hook) rc = hook_set_ids(op, &c->snapshot);
+    if (rc) return rc;
     rc = disk_choice_make(&c->disks, op, &c->config, c->args, &c->snapshot);
     if (rc) return rc;
     rc = plan(c);
     if (rc) return rc;
     rc = disk_choice_record_handles(&c->disks, op, &c->snapshot);
+    /* Programs of others are asked last. */
+    if (!rc) rc = manual_check_create(op, &c->snapshot);
     if (rc) return rc;
     return preflight_create(op, &c->config, &c->snapshot, &c->predicted);
 }
@@ -275,15 +282,23 @@ static int prepare_payload(struct create *c)
 /* The library's stages are points of ours: "create:suspend" and so on. */
 static void on_stage(void *user, const char *name)
 {
+    struct create *c = user;
     char point[64];
 
     snprintf(point, sizeof(point), "create:%s", name);
-    manage_reached(user, point);
+    manage_reached(c->op.m, point);
+}
+
+static int on_stopped(void *user)
+{
+    struct create *c = user;
+
+    return manual_create(&c->op, &c->snapshot);
 }
 
 static void on_progress(void *user, uint64_t bytes, uint64_t estimate)
 {
-    struct manage *m = user;
+    const struct manage *m = ((struct create *)user)->op.m;
 
     if (m->app.progress) m->app.progress(m->app.user, bytes, estimate);
 }
@@ -292,7 +307,8 @@ static int take(struct create *c)
 {
     struct operation *op = &c->op;
     const libxl_snapshot_callbacks callbacks = {
-        .user = op->m, .progress = on_progress, .stage = on_stage,
+        .user = c, .progress = on_progress, .stage = on_stage,
+        .stopped = on_stopped,
     };
     libxl_snapshot_diag diag;
     int rc;

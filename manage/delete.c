@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "chain/images.h"
+#include "manage/hook.h"
 #include "manage/internal.h"
+#include "manage/manual.h"
 #include "manage/note.h"
 #include "manage/preflight.h"
 
@@ -91,6 +93,8 @@ static int check_disks(struct operation *op, const struct targets *targets)
             libxl_device_disk_dispose(&image);
             if (rc) return rc;
         }
+        rc = manual_check_delete(op, s);
+        if (rc) return rc;
     }
     return 0;
 }
@@ -114,6 +118,17 @@ static void plan_images(struct operation *op, const struct targets *targets,
     }
 }
 
+static void plan_disk(struct operation *op, const chain_disk *disk,
+                      struct plan_writer *plan)
+{
+    if (disk->treatment == CHAIN_DISK_TREATMENT_INTERNAL)
+        plan_step(plan, disk_domid(op, disk) == LIBXL_SNAPSHOT_NO_DOMAIN
+                  ? "image_snapshot_delete" : "disk_snapshot_delete",
+                  disk->vdev, disk->path);
+    else if (hook_has(disk))
+        plan_step(plan, "hook_delete", disk->vdev, disk->hook);
+}
+
 static int tell_plan(struct operation *op, const struct manage_delete *args,
                      const struct targets *targets,
                      const struct prediction *predicted, char **plan_r)
@@ -131,11 +146,7 @@ static int tell_plan(struct operation *op, const struct manage_delete *args,
             chain_model_by_serial(&op->chain, targets->serials[i]);
 
         for (k = 0; k < s->num_disks && !args->metadata; k++)
-            if (s->disks[k].treatment == CHAIN_DISK_TREATMENT_INTERNAL)
-                plan_step(&plan, disk_domid(op, &s->disks[k]) ==
-                          LIBXL_SNAPSHOT_NO_DOMAIN ? "image_snapshot_delete"
-                          : "disk_snapshot_delete", s->disks[k].vdev,
-                          s->disks[k].path);
+            plan_disk(op, &s->disks[k], &plan);
         plan_step(&plan, "remove_payload", NULL, s->name);
     }
     if (!args->metadata) plan_images(op, targets, &plan);

@@ -29,6 +29,7 @@ static chain_disk_treatment treatment_asked(enum manage_disk_kind kind)
     switch (kind) {
     case MANAGE_DISK_EXTERNAL:  return CHAIN_DISK_TREATMENT_EXTERNAL;
     case MANAGE_DISK_NONE:      return CHAIN_DISK_TREATMENT_EXCLUDED;
+    case MANAGE_DISK_MANUAL:    return CHAIN_DISK_TREATMENT_MANUAL;
     default:                    return CHAIN_DISK_TREATMENT_INTERNAL;
     }
 }
@@ -49,7 +50,9 @@ static int apply_spec(const struct manage_disk_spec *spec,
                                " take a snapshot of", spec->vdev);
         }
         disk->treatment = treatment_asked(spec->kind);
-        return 0;
+        if (spec->kind != MANAGE_DISK_MANUAL || !spec->hook) return 0;
+        disk->hook = strdup(spec->hook);
+        return disk->hook ? 0 : manage_fail_nomem(err);
     }
     return manage_fail(err, MANAGE_NOT_FOUND, "the domain has no disk '%s'",
                        spec->vdev);

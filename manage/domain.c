@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "chain/filter.h"
 #include "chain/images.h"
 #include "manage/internal.h"
 
@@ -96,8 +97,7 @@ static int follow_snapshot(struct operation *op,
             .vdev = disk->vdev, .path = disk->path, .format = disk->format,
         };
 
-        if (disk->treatment == CHAIN_DISK_TREATMENT_INTERNAL ||
-            disk->treatment == CHAIN_DISK_TREATMENT_EXTERNAL) {
+        if (chain_disk_included(disk) && disk->path) {
             rc = domain_follow_images(op, &one, 1, config);
             continue;
         }

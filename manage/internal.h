@@ -229,7 +229,7 @@ int image_close(struct operation *op, const char *path);
 /* ---- leftovers.c ---- */
 
 /* Note those internal disks of a snapshot that goes which cannot be deleted
- * from their images now; in memory. */
+ * from their images now, and all that hooks have; in memory. */
 int leftovers_add(struct operation *op, const chain_snapshot *snapshot);
 bool leftovers_have(const struct operation *op, const chain_disk *disk);
 

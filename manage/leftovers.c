@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Internal snapshots in images below the one that a running guest writes to:
- * QEMU has those open to read, and neither it nor qemu-img can change them
- * now. The chain keeps count of them until that has ended.
+ * What is still to be deleted of snapshots that the chain has forgotten.
+ *
+ * Internal ones in images below the one that a running guest writes to: QEMU
+ * has those open to read, and neither it nor qemu-img can change them now. The
+ * chain keeps count of them until that has ended.
+ *
+ * And all that hooks have: a hook may fail, or be gone, for reasons that we
+ * cannot know, and is then tried again.
  */
 #include "config.h"
 
 #include <string.h>
 
 #include "chain/images.h"
+#include "manage/hook.h"
 #include "manage/internal.h"
 #include "manage/note.h"
 
@@ -43,13 +49,56 @@ int leftovers_add(struct operation *op, const chain_snapshot *snapshot)
     for (i = 0; i < snapshot->num_disks; i++) {
         const chain_disk *disk = &snapshot->disks[i];
 
-        if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL ||
-            can_delete_now(op, disk) || leftovers_have(op, disk))
+        if (disk->treatment == CHAIN_DISK_TREATMENT_INTERNAL
+            ? can_delete_now(op, disk) : !hook_has(disk))
             continue;
+        if (leftovers_have(op, disk)) continue;
         rc = chain_model_add_leftover(&op->chain, disk, &why);
         if (rc) return manage_fail_chain(op->err, &why);
     }
     return 0;
+}
+
+/* What was its snapshot is among those that are being deleted, if it is now. */
+static const char *name_of(const struct operation *op, const chain_disk *disk)
+{
+    const chain_journal *journal = &op->journal;
+    int i, k;
+
+    for (i = 0; i < journal->num_snapshots; i++)
+        for (k = 0; k < journal->snapshots[i].num_disks; k++)
+            if (hook_has(&journal->snapshots[i].disks[k]) &&
+                is_same(&journal->snapshots[i].disks[k], disk))
+                return journal->snapshots[i].name;
+    return NULL;
+}
+
+static bool settle_hook(struct operation *op, const chain_disk *disk,
+                        char **note)
+{
+    if (!hook_run(op, HOOK_DELETE, name_of(op, disk), disk)) return true;
+    note_add(note, "%s; what it keeps of %s is tried again by the next"
+             " snapshot-delete or snapshot-recover",
+             op->err ? op->err->text : "a hook failed", disk->path);
+    if (op->err) op->err->outcome = MANAGE_OK;
+    return false;
+}
+
+static bool settle_internal(struct operation *op, const chain_disk *disk,
+                            char **note)
+{
+    bool known = chain_images_find(&op->chain, disk->path);
+
+    if (known && !can_delete_now(op, disk)) {
+        note_add(note, "%s keeps what the deleted snapshot held, as long as"
+                 " the guest runs on images above it", disk->path);
+        return false;
+    }
+    if (!known || !disk_delete_snapshot(op, disk)) return true;
+    note_add(note, "%s keeps what a deleted snapshot held: %s", disk->path,
+             op->err ? op->err->text : "failed");
+    if (op->err) op->err->outcome = MANAGE_OK;
+    return false;
 }
 
 int leftovers_settle(struct operation *op, char **note)
@@ -60,19 +109,9 @@ int leftovers_settle(struct operation *op, char **note)
 
     while (i < tree->num_leftovers) {
         const chain_disk *disk = &tree->leftovers[i];
-        bool known = chain_images_find(&op->chain, disk->path);
 
-        if (known && !can_delete_now(op, disk)) {
-            note_add(note, "%s keeps what the deleted snapshot held, as long"
-                     " as the guest runs on images above it", disk->path);
-            i++;
-            continue;
-        }
-        rc = known ? disk_delete_snapshot(op, disk) : 0;
-        if (rc) {
-            note_add(note, "%s keeps what a deleted snapshot held: %s",
-                     disk->path, op->err ? op->err->text : "failed");
-            if (op->err) op->err->outcome = MANAGE_OK;
+        if (disk->treatment == CHAIN_DISK_TREATMENT_MANUAL
+            ? !settle_hook(op, disk, note) : !settle_internal(op, disk, note)) {
             i++;
             continue;
         }

@@ -11,6 +11,7 @@ libmanage_la_SOURCES = \
 	manage/dump.c \
 	manage/dump_read.c manage/dump_read.h \
 	manage/export.c \
+	manage/hook.c manage/hook.h \
 	manage/import.c \
 	manage/images.c \
 	manage/import_check.c manage/import_check.h \
@@ -20,6 +21,7 @@ libmanage_la_SOURCES = \
 	manage/loss_list.c \
 	manage/losses.c manage/losses.h \
 	manage/manage.c manage/manage.h \
+	manage/manual.c manage/manual.h \
 	manage/new_file.c manage/new_file.h \
 	manage/note.c manage/note.h \
 	manage/operation.c \

@@ -87,6 +87,15 @@ struct manage_application {
     bool (*watched)(void *user, uint32_t domid);
     int (*keep_watched)(void *user, uint32_t domid, struct manage_error *err);
     /*
+     * Run a hook of the user's, bounded in time, with these variables
+     * ("NAME=VALUE", the last one NULL) besides our own environment. When it
+     * is over nothing that it started may work on, or the next one waits for
+     * that: the same when an earlier process of ours was killed over it. 0:
+     * it ran and succeeded. May be NULL: then there are no hooks.
+     */
+    int (*hook)(void *user, const char *domain, const char *program,
+                char *const *variables, struct manage_error *err);
+    /*
      * The configuration of a domain that is not running and has no snapshot
      * yet: malloc'd JSON of a libxl_domain_config, or NULL with err filled
      * in. May be NULL.
@@ -182,6 +191,7 @@ enum manage_disk_kind {
     MANAGE_DISK_INTERNAL,
     MANAGE_DISK_EXTERNAL,
     MANAGE_DISK_NONE,           /* leave it out */
+    MANAGE_DISK_MANUAL,         /* a hook takes it */
 };
 
 struct manage_disk_spec {
@@ -192,6 +202,7 @@ struct manage_disk_spec {
     libxl_disk_format format;   /* EXTERNAL: the overlay's; UNKNOWN: qcow2 */
     bool reuse;                 /* EXTERNAL: file is there already. It is
                                  * handed over: it goes when it is merged */
+    const char *hook;           /* MANUAL: the program, an absolute path */
 };
 
 struct manage_create {

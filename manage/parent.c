@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "chain/filter.h"
 #include "chain/images.h"
 #include "manage/internal.h"
 
@@ -64,9 +65,7 @@ static bool descends(const struct chain_model *chain,
     for (i = 0; i < parent->num_disks; i++) {
         const chain_disk *disk = &parent->disks[i];
 
-        if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL &&
-            disk->treatment != CHAIN_DISK_TREATMENT_EXTERNAL)
-            continue;
+        if (!chain_disk_included(disk) || !disk->path) continue;
         if (has_disk(chain, now, disk->path)) return true;
         had_disks = true;
     }

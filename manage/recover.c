@@ -22,6 +22,7 @@
 
 #include "chain/images.h"
 #include "manage/internal.h"
+#include "manage/manual.h"
 #include "manage/note.h"
 
 /* Is the domain that the journal speaks of still the one that runs? */
@@ -279,7 +280,8 @@ static int undo_create(struct operation *op, char **report)
         rc = disk_delete_snapshot(op, &making->disks[i]);
         if (rc) return rc;
     }
-    rc = remove_new_images(op);
+    rc = manual_undo_create(op, making, report);
+    if (!rc) rc = remove_new_images(op);
     /* Before the payload goes: a merge writes the journal anew. */
     if (!rc) rc = undo_overlays(op, report);
     if (rc) return rc;

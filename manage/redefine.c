@@ -15,6 +15,7 @@
 
 #include "chain/images.h"
 #include "manage/dump_read.h"
+#include "manage/hook.h"
 #include "manage/internal.h"
 #include "manage/preflight.h"
 #include "manage/save_image.h"
@@ -147,6 +148,9 @@ static int check_disks(struct operation *op, const chain_snapshot *snapshot)
             rc = check_internal(op, snapshot, disk);
         else if (disk->treatment == CHAIN_DISK_TREATMENT_EXTERNAL)
             rc = check_external(op, snapshot, disk);
+        else if (disk->treatment == CHAIN_DISK_TREATMENT_MANUAL)
+            /* It knows whether there still is something to go back to. */
+            rc = hook_check(op, HOOK_REVERT, snapshot->name, disk);
     }
     return rc;
 }

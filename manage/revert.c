@@ -15,6 +15,7 @@
 #include "chain/images.h"
 #include "manage/internal.h"
 #include "manage/losses.h"
+#include "manage/manual.h"
 #include "manage/preflight.h"
 #include "manage/revert_disks.h"
 
@@ -68,6 +69,8 @@ static int check_disk(struct operation *op, const chain_snapshot *target,
     int rc = 0;
 
     if (revert_disk_way(&op->chain, disk) == REVERT_DISK_NOTHING) return 0;
+    if (disk->treatment == CHAIN_DISK_TREATMENT_MANUAL)
+        return manual_check_revert(op, target, disk);
     if (disk->treatment == CHAIN_DISK_TREATMENT_INTERNAL)
         rc = check_internal(op, target, disk);
     else if (access(disk->path, R_OK))
@@ -144,6 +147,9 @@ static void plan_disk(struct operation *op, const chain_disk *disk,
         break;
     case REVERT_DISK_COPY:
         plan_step(plan, "image_copy", disk->vdev, revert_disk_path(op, disk));
+        break;
+    case REVERT_DISK_HOOK:
+        plan_step(plan, "hook_revert", disk->vdev, disk->hook);
         break;
     case REVERT_DISK_NOTHING:
         break;

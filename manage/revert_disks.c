@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "chain/images.h"
+#include "manage/manual.h"
 #include "manage/revert_disks.h"
 
 /* An external snapshot's image, or one with an overlay. */
@@ -25,6 +26,8 @@ enum revert_disk_way revert_disk_way(const struct chain_model *chain,
     case CHAIN_DISK_TREATMENT_INTERNAL:
         return others_need(chain, disk->path) ? REVERT_DISK_COPY
                                               : REVERT_DISK_APPLY;
+    case CHAIN_DISK_TREATMENT_MANUAL:
+        return REVERT_DISK_HOOK;
     default:
         return REVERT_DISK_NOTHING;
     }
@@ -91,6 +94,7 @@ int revert_disks_choose(struct operation *op, const chain_snapshot *target)
             rc = choose_new(op, target, disk, false);
             break;
         case REVERT_DISK_APPLY:
+        case REVERT_DISK_HOOK:
             rc = choose_same(op, disk);
             break;
         case REVERT_DISK_NOTHING:
@@ -169,7 +173,8 @@ static int make_copy(struct operation *op, const chain_disk *disk,
     return rc;
 }
 
-static int revert_disk(struct operation *op, const chain_disk *disk)
+static int revert_disk(struct operation *op, const chain_snapshot *target,
+                       const chain_disk *disk)
 {
     libxl_snapshot_diag diag;
     int rc = 0;
@@ -179,6 +184,7 @@ static int revert_disk(struct operation *op, const chain_disk *disk)
     case REVERT_DISK_APPLY:     rc = apply(op, disk, &diag);        break;
     case REVERT_DISK_OVERLAY:   rc = make_overlay(op, disk, &diag); break;
     case REVERT_DISK_COPY:      rc = make_copy(op, disk, &diag);    break;
+    case REVERT_DISK_HOOK:      rc = manual_revert(op, target, disk); break;
     case REVERT_DISK_NOTHING:   break;
     }
     if (rc) manage_fail_library(op->err, rc, &diag);
@@ -198,7 +204,7 @@ int revert_disks_apply(struct operation *op, const chain_snapshot *target)
             continue;
         snprintf(point, sizeof(point), "revert:apply-%.40s", disk->vdev);
         manage_reached(op->m, point);
-        rc = revert_disk(op, disk);
+        rc = revert_disk(op, target, disk);
     }
     return rc;
 }

@@ -11,6 +11,7 @@ enum revert_disk_way {
     REVERT_DISK_OVERLAY,        /* a new overlay on the frozen image */
     REVERT_DISK_COPY,           /* what the internal snapshot holds, copied out
                                  * of an image that others need as it is */
+    REVERT_DISK_HOOK,           /* by the program that took it */
 };
 
 /* Decided from the chain alone. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain/filter.h"
 #include "chain/images.h"
 #include "xl/cmdtable.h"
 #include "xl/command.h"
@@ -145,8 +146,7 @@ static bool is_in(const chain_snapshot *snapshot, const char *vdev)
     for (i = 0; i < snapshot->num_disks; i++) {
         disk = &snapshot->disks[i];
         if (strcmp(disk->vdev, vdev)) continue;
-        return disk->treatment == CHAIN_DISK_TREATMENT_INTERNAL ||
-               disk->treatment == CHAIN_DISK_TREATMENT_EXTERNAL;
+        return chain_disk_included(disk);
     }
     return false;
 }

@@ -7,13 +7,14 @@ manage_test_libs = libmanage.la libchain.la libsnapshotparts.la libtypes.la \
 
 interop_programs += \
 	tests/manage/test-adopt$(EXEEXT) \
+	tests/manage/test-manual$(EXEEXT) \
 	tests/manage/test-port$(EXEEXT) \
 	tests/manage/test-preflight$(EXEEXT) \
 	tests/manage/test-redefine$(EXEEXT) \
 	tests/manage/test-refusals$(EXEEXT)
-EXTRA_PROGRAMS += tests/manage/test-adopt tests/manage/test-port \
-	tests/manage/test-preflight tests/manage/test-redefine \
-	tests/manage/test-refusals
+EXTRA_PROGRAMS += tests/manage/test-adopt tests/manage/test-manual \
+	tests/manage/test-port tests/manage/test-preflight \
+	tests/manage/test-redefine tests/manage/test-refusals
 manage_test_ldflags = $(AM_LDFLAGS) -Wl,--wrap=image_users_wait
 tests_manage_test_port_LDFLAGS = $(manage_test_ldflags)
 tests_manage_test_redefine_LDFLAGS = $(manage_test_ldflags)
@@ -21,6 +22,9 @@ tests_manage_test_port_SOURCES = tests/manage/test-port.c $(manage_host)
 tests_manage_test_port_LDADD = $(manage_test_libs) $(ARCHIVE_LIBS)
 tests_manage_test_redefine_SOURCES = tests/manage/test-redefine.c $(manage_host)
 tests_manage_test_redefine_LDADD = $(manage_test_libs)
+tests_manage_test_manual_LDFLAGS = $(manage_test_ldflags)
+tests_manage_test_manual_SOURCES = tests/manage/test-manual.c $(manage_host)
+tests_manage_test_manual_LDADD = $(manage_test_libs)
 tests_manage_test_adopt_LDFLAGS = $(manage_test_ldflags)
 tests_manage_test_adopt_SOURCES = tests/manage/test-adopt.c $(manage_host)
 tests_manage_test_adopt_LDADD = $(manage_test_libs)

@@ -7,6 +7,7 @@ include tests/unit/manage.mk
 include tests/unit/watch.mk
 include tests/qmp/local.mk
 include tests/chain/local.mk
+include tests/hooks/local.mk
 include tests/interop/local.mk
 include tests/manage/local.mk
 include tests/system/local.mk

@@ -25,6 +25,7 @@ struct xl_app {
     /* The program: set by main(), before anything else. */
     const char *system_xl;      /* path of the system's xl */
     const char *config_dir;     /* where the system's xl keeps DOMAIN.cfg */
+    const char *run_dir;        /* Xen's, for locks that a reboot ends */
     int argc;                   /* the whole command line, for handing on */
     char **argv;
     const char *snapshot_dir;   /* where the chains are */
@@ -45,6 +46,8 @@ struct xl_app {
     /* snapshot-create --config, and whether anybody asked for it. */
     const char *config_file;
     bool config_file_used;
+
+    unsigned int hook_timeout_s;        /* --hook-timeout; 0: the default */
 
     /*
      * By app_open(), undone by app_close(). ctx is NULL when there is no

@@ -8,6 +8,7 @@
 #include "xl/application.h"
 #include "xl/cmdtable.h"
 #include "xl/domain_start.h"
+#include "xl/hook.h"
 #include "xl/output.h"
 #include "xl/progress.h"
 #include "xl/test_hooks.h"
@@ -90,6 +91,16 @@ static int keep_watched(void *user, uint32_t domid, struct manage_error *err)
     return watch_keep(user, domid, err);
 }
 
+static int hook(void *user, const char *domain, const char *program,
+                char *const *variables, struct manage_error *err)
+{
+    const struct xl_app *app = user;
+
+    return hook_execute(app->run_dir, domain, program, variables,
+                        app->hook_timeout_s ? app->hook_timeout_s
+                                            : HOOK_TIMEOUT_S, err);
+}
+
 static char *configuration(void *user, const char *domain,
                            struct manage_error *err)
 {
@@ -109,5 +120,6 @@ void application_fill(struct xl_app *app,
     application->start = start;
     application->watched = watched;
     application->keep_watched = keep_watched;
+    application->hook = hook;
     application->configuration = configuration;
 }

@@ -9,7 +9,7 @@
 
 enum {
     OPT_DESCRIPTION = OPT_OWN, OPT_DISK_ONLY, OPT_CONFIG, OPT_EXTERNAL,
-    OPT_DISKSPEC, OPT_QUIESCE, OPT_QUIESCE_TIMEOUT,
+    OPT_DISKSPEC, OPT_QUIESCE, OPT_QUIESCE_TIMEOUT, OPT_HOOK_TIMEOUT,
 };
 
 static const struct option longopts[] = {
@@ -18,6 +18,7 @@ static const struct option longopts[] = {
     { "config", required_argument, NULL, OPT_CONFIG },
     { "external", no_argument, NULL, OPT_EXTERNAL },
     { "diskspec", required_argument, NULL, OPT_DISKSPEC },
+    { "hook-timeout", required_argument, NULL, OPT_HOOK_TIMEOUT },
     { "quiesce", no_argument, NULL, OPT_QUIESCE },
     { "quiesce-timeout", required_argument, NULL, OPT_QUIESCE_TIMEOUT },
     OPTIONS_COMMON
@@ -47,6 +48,7 @@ int main_snapshot_create(struct xl_app *app, int argc, char **argv)
         case OPT_CONFIG:      app->config_file = optarg;    break;
         case OPT_EXTERNAL:    args.external = true;         break;
         case OPT_DISKSPEC:    add_spec(app, &specs);        break;
+        case OPT_HOOK_TIMEOUT: options_hook_timeout(app);   break;
         case OPT_QUIESCE:     args.quiesce = true;          break;
         case OPT_QUIESCE_TIMEOUT:
             args.quiesce_timeout_ms = options_seconds(app, optarg);

@@ -9,7 +9,8 @@
 #include "xl/output.h"
 
 enum { OPT_CHILDREN = OPT_OWN, OPT_CHILDREN_ONLY, OPT_METADATA, OPT_MERGE,
-       OPT_MERGE_FORCE, OPT_DISCARD, OPT_DISCARD_FORCE };
+       OPT_MERGE_FORCE, OPT_DISCARD, OPT_DISCARD_FORCE,
+       OPT_HOOK_TIMEOUT };
 
 static const struct option longopts[] = {
     { "children", no_argument, NULL, OPT_CHILDREN },
@@ -19,6 +20,7 @@ static const struct option longopts[] = {
     { "merge-force", no_argument, NULL, OPT_MERGE_FORCE },
     { "discard", no_argument, NULL, OPT_DISCARD },
     { "discard-force", no_argument, NULL, OPT_DISCARD_FORCE },
+    { "hook-timeout", required_argument, NULL, OPT_HOOK_TIMEOUT },
     OPTIONS_COMMON
 };
 
@@ -55,6 +57,7 @@ int main_snapshot_delete(struct xl_app *app, int argc, char **argv)
         case OPT_CHILDREN:      args.children = true;       break;
         case OPT_CHILDREN_ONLY: args.children_only = true;  break;
         case OPT_METADATA:      args.metadata = true;       break;
+        case OPT_HOOK_TIMEOUT:  options_hook_timeout(app);  break;
         default:                way(app, &chosen, opt);     break;
         }
     }

@@ -7,7 +7,12 @@
 #include "xl/options.h"
 #include "xl/output.h"
 
-static const struct option longopts[] = { OPTIONS_COMMON };
+enum { OPT_HOOK_TIMEOUT = OPT_OWN };
+
+static const struct option longopts[] = {
+    { "hook-timeout", required_argument, NULL, OPT_HOOK_TIMEOUT },
+    OPTIONS_COMMON
+};
 
 /* One that cannot be recovered keeps no other from it. */
 static void recover(struct xl_app *app, struct domains *domains)
@@ -30,10 +35,10 @@ int main_snapshot_recover(struct xl_app *app, int argc, char **argv)
     struct domains domains = { 0 };
     struct manage_error err;
     const char *name;
-    int rc, status;
+    int opt, rc, status;
 
-    while (options_next(app, argc, argv, longopts) != -1)
-        ;
+    while ((opt = options_next(app, argc, argv, longopts)) != -1)
+        if (opt == OPT_HOOK_TIMEOUT) options_hook_timeout(app);
     if (options_done(app, argc, argv, 0, 1, &status)) return status;
     name = argv[optind];                /* NULL, past the last one */
 

@@ -11,7 +11,8 @@
 #include "xl/output.h"
 #include "xl/text.h"
 
-enum { OPT_RUNNING = OPT_OWN, OPT_PAUSED, OPT_OFF, OPT_UNDO, OPT_NO_UNDO };
+enum { OPT_RUNNING = OPT_OWN, OPT_PAUSED, OPT_OFF, OPT_UNDO, OPT_NO_UNDO,
+       OPT_HOOK_TIMEOUT };
 
 static const struct option longopts[] = {
     { "running", no_argument, NULL, OPT_RUNNING },
@@ -19,6 +20,7 @@ static const struct option longopts[] = {
     { "off", no_argument, NULL, OPT_OFF },
     { "undo", no_argument, NULL, OPT_UNDO },
     { "no-undo", no_argument, NULL, OPT_NO_UNDO },
+    { "hook-timeout", required_argument, NULL, OPT_HOOK_TIMEOUT },
     OPTIONS_COMMON
 };
 
@@ -145,6 +147,7 @@ int main_snapshot_revert(struct xl_app *app, int argc, char **argv)
         case OPT_RUNNING: want(app, &args, CHAIN_DOMAIN_STATE_RUNNING); break;
         case OPT_PAUSED:  want(app, &args, CHAIN_DOMAIN_STATE_PAUSED);  break;
         case OPT_OFF:     want(app, &args, CHAIN_DOMAIN_STATE_OFF);     break;
+        case OPT_HOOK_TIMEOUT: options_hook_timeout(app);               break;
         default:          want_undo(app, &undo, opt);                   break;
         }
     }

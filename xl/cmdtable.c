@@ -21,9 +21,11 @@ const struct cmd_spec cmd_table[] = {
       "--disk-only             Leave the memory of a running domain out.\n"
       "--external              Freeze the disks' images; what is written from\n"
       "                        then on goes to overlays.\n"
-      "--diskspec VDEV[,snapshot=internal|external|no][,file=PATH]\n"
-      "           [,format=qcow2|qed][,reuse]\n"
-      "                        The same for one disk.\n"
+      "--diskspec VDEV[,snapshot=internal|external|manual|no][,file=PATH]\n"
+      "           [,format=qcow2|qed][,reuse][,hook=PROGRAM]\n"
+      "                        What to do with one disk; manual: a program\n"
+      "                        does it, such as the one for LVM thin volumes.\n"
+      "--hook-timeout SECONDS  Wait so long for each run of a hook, not 30.\n"
       "--quiesce               Have the guest's agent freeze its file systems\n"
       "                        meanwhile; for snapshots without memory.\n"
       "--quiesce-timeout SECONDS\n"
@@ -80,6 +82,7 @@ const struct cmd_spec cmd_table[] = {
       "                        memory was in, and off when it has none.\n"
       "--undo                  Keep the present as a snapshot first.\n"
       "--no-undo               Do not, and do not ask.\n"
+      "--hook-timeout SECONDS  Wait so long for each run of a hook, not 30.\n"
       DRY_RUN_OPTION JSON_OPTION HELP_OPTION
     },
     { "snapshot-delete",
@@ -93,6 +96,7 @@ const struct cmd_spec cmd_table[] = {
       "--merge-force           keep such an image (the default).\n"
       "--discard               Refuse if anything descends from it;\n"
       "--discard-force         delete that as well.\n"
+      "--hook-timeout SECONDS  Wait so long for each run of a hook, not 30.\n"
       DRY_RUN_OPTION JSON_OPTION HELP_OPTION
     },
     { "snapshot-rename",
@@ -152,6 +156,7 @@ const struct cmd_spec cmd_table[] = {
       &main_snapshot_recover, true, true,
       "Finish or undo what an interrupted snapshot command left",
       "[options] [<Domain>]",
+      "--hook-timeout SECONDS  Wait so long for each run of a hook, not 30.\n"
       DRY_RUN_OPTION JSON_OPTION HELP_OPTION
     },
     { "snapshot-thaw",

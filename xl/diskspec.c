@@ -37,6 +37,7 @@ static bool set_kind(struct manage_disk_spec *spec, const char *value)
 {
     if (!strcmp(value, "internal")) spec->kind = MANAGE_DISK_INTERNAL;
     else if (!strcmp(value, "external")) spec->kind = MANAGE_DISK_EXTERNAL;
+    else if (!strcmp(value, "manual")) spec->kind = MANAGE_DISK_MANUAL;
     else if (!strcmp(value, "no")) spec->kind = MANAGE_DISK_NONE;
     else return false;
     return true;
@@ -58,8 +59,8 @@ static bool set_member(struct manage_disk_spec *spec, char *field, char *why,
     if (value) *value++ = '\0';
     if (value && !strcmp(field, "snapshot")) {
         if (set_kind(spec, value)) return true;
-        snprintf(why, why_size, "snapshot=%s is neither internal, external "
-                 "nor no", value);
+        snprintf(why, why_size, "snapshot=%s is neither internal, external, "
+                 "manual nor no", value);
     } else if (value && !strcmp(field, "format")) {
         if (set_format(spec, value)) return true;
         snprintf(why, why_size, "an overlay's format is qcow2 or qed, not %s",
@@ -68,19 +69,36 @@ static bool set_member(struct manage_disk_spec *spec, char *field, char *why,
         spec->file = value;
         if (*value == '/') return true;
         snprintf(why, why_size, "file=%s is not an absolute path", value);
+    } else if (value && !strcmp(field, "hook")) {
+        spec->hook = value;
+        if (*value == '/') return true;
+        snprintf(why, why_size, "hook=%s is not an absolute path", value);
     } else if (!value && !strcmp(field, "reuse")) {
         spec->reuse = true;
         return true;
     } else {
-        snprintf(why, why_size, "'%s' is not snapshot=, file=, format= or "
-                 "reuse", field);
+        snprintf(why, why_size, "'%s' is not snapshot=, file=, format=, "
+                 "reuse or hook=", field);
     }
+    return false;
+}
+
+static bool is_hook_sound(const struct manage_disk_spec *spec, char *why,
+                          size_t why_size)
+{
+    if ((spec->kind == MANAGE_DISK_MANUAL) == (spec->hook != NULL))
+        return true;
+    snprintf(why, why_size, spec->hook
+             ? "%s: hook= is for snapshot=manual"
+             : "%s: snapshot=manual needs hook=PROGRAM; one for LVM thin "
+               "volumes is " HOOK_DIR "/lvm-thin", spec->vdev);
     return false;
 }
 
 static bool is_sound(const struct manage_disk_spec *spec, char *why,
                      size_t why_size)
 {
+    if (!is_hook_sound(spec, why, why_size)) return false;
     if (spec->kind == MANAGE_DISK_EXTERNAL) {
         if (spec->file || !spec->reuse) return true;
         snprintf(why, why_size, "%s: reuse needs file=PATH", spec->vdev);
@@ -113,9 +131,11 @@ static bool parse(struct diskspecs *specs, char *text, char *why,
             kind_given = true;
         if (!set_member(spec, field, why, why_size)) return false;
     }
-    /* A file says it all. */
+    /* A file says it all, and so does a hook. */
     if (!kind_given && (spec->file || spec->reuse))
         spec->kind = MANAGE_DISK_EXTERNAL;
+    else if (!kind_given && spec->hook)
+        spec->kind = MANAGE_DISK_MANUAL;
     for (i = 0; i < specs->num - 1; i++)
         if (!strcmp(specs->list[i].vdev, spec->vdev)) {
             snprintf(why, why_size, "%s is named twice", spec->vdev);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * --diskspec VDEV[,snapshot=internal|external|no][,file=PATH][,format=FORMAT]
- * [,reuse]: what is to be done with one disk. A comma in PATH is written
- * twice, as QEMU and virsh have it.
+ * --diskspec VDEV[,snapshot=internal|external|manual|no][,file=PATH]
+ * [,format=FORMAT][,reuse][,hook=PROGRAM]: what is to be done with one disk. A
+ * comma in PATH or PROGRAM is written twice, as QEMU and virsh have it.
  */
 #ifndef XL_DISKSPEC_H
 #define XL_DISKSPEC_H

@@ -92,6 +92,7 @@ int main(int argc, char **argv)
     struct xl_app app = {
         .system_xl = SYSTEM_XL,
         .config_dir = XEN_CONFIG_DIR,
+        .run_dir = XEN_RUN_DIR,
         .argc = argc,
         .argv = argv,
         .snapshot_dir = SNAPSHOT_DIR,

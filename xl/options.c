@@ -87,6 +87,11 @@ unsigned int options_seconds(struct xl_app *app, const char *text)
     return 0;
 }
 
+void options_hook_timeout(struct xl_app *app)
+{
+    app->hook_timeout_s = options_seconds(app, optarg) / 1000;
+}
+
 bool options_done(struct xl_app *app, int argc, char **argv, int min_operands,
                   int max_operands, int *status_r)
 {

@@ -46,6 +46,9 @@ void options_wrong(struct xl_app *app, const char *format, ...)
 /* An option's argument, whole seconds from 1 to 3600, in milliseconds. */
 unsigned int options_seconds(struct xl_app *app, const char *text);
 
+/* --hook-timeout SECONDS, which several commands have. */
+void options_hook_timeout(struct xl_app *app);
+
 /* True when there is nothing to do, because help was asked for, or the
  * arguments are wrong: then *status_r is the exit status. */
 bool options_done(struct xl_app *app, int argc, char **argv, int min_operands,

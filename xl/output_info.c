@@ -22,6 +22,7 @@ static void print_disk(const chain_disk *disk)
     bool utf8 = text_locale_is_utf8();
     char *vdev = text_escape(disk->vdev, utf8);
     char *path = text_escape(disk->path, utf8);
+    char *hook = disk->hook ? text_escape(disk->hook, utf8) : NULL;
 
     printf("%-13s %s  %s  %s", "disk:", vdev ? vdev : "?",
            libxl_disk_format_to_string(disk->format), path ? path : "?");
@@ -29,10 +30,12 @@ static void print_disk(const chain_disk *disk)
         printf("  (left out: %s)", skipped);
     else if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL &&
              output_treatment(disk->treatment))
-        printf("  (%s)", output_treatment(disk->treatment));
+        printf("  (%s%s%s)", output_treatment(disk->treatment),
+               hook ? ", " : "", hook ? hook : "");
     printf("\n");
     free(vdev);
     free(path);
+    free(hook);
 }
 
 static void print_children(const chain_tree *tree,

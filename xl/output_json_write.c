@@ -120,6 +120,7 @@ static void write_disk(xjson_writer *w, const chain_disk *disk)
     write_text(w, "image_snapshot",
                disk->handle.format == LIBXL_DISK_FORMAT_QCOW2
                ? disk->handle.u.qcow2.name : NULL);
+    write_text(w, "hook", disk->hook);
     xjson_write_object_end(w);
 }
 

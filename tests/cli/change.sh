@@ -115,6 +115,27 @@ spec [[]xvdb[]] 2 [[][]] 0
 spec [[]xvdc[]] 1 [[]/c[]] 6
 *"
 
+run "$xl" snapshot-create web1 A \
+    --diskspec xvda,snapshot=manual,hook=/h,,1 --diskspec xvdb,hook=/usr/h2
+like "create with hooks" "$(calls)" "create [[]web1[]] [[]A[]] [[][]] specs
+spec [[]xvda[]] 3 [[]/h,1[]] 0
+spec [[]xvdb[]] 3 [[]/usr/h2[]] 0
+*"
+echo "hook /bin/h" | put script
+run "$xl" snapshot-create web1 A
+like "a hook is run" "$(calls)" \
+    "*hook: g /bin/h XL_SNAPSHOT_ACTION=check 30*"
+run "$xl" snapshot-create --hook-timeout 7 web1 A
+like "for as long as was said" "$(calls)" \
+    "*hook: g /bin/h XL_SNAPSHOT_ACTION=check 7*"
+rm "$XL_TEST_DIR/script"
+for command in "revert web1 A" "delete web1 A" "recover web1"; do
+    # shellcheck disable=SC2086 # words they are
+    run "$xl" snapshot-$command --hook-timeout 90
+    is "$command has a time limit for hooks" "$status" 0
+done
+calls > /dev/null
+
 # ---- thaw ----
 
 run "$xl" snapshot-thaw web1

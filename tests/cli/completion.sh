@@ -48,6 +48,7 @@ offers "options after operands" "--running
 --off
 --undo
 --no-undo
+--hook-timeout
 --dry-run
 --json
 --help" snapshot-revert web1 before --

@@ -19,7 +19,7 @@
  *   script           what a create does meanwhile: lines "reached POINT",
  *                    "progress BYTES ESTIMATE", "sleep MILLISECONDS",
  *                    "log TEXT", "warn TEXT", "restart ANYTHING" (all
- *                    callbacks that bring domains up, once)
+ *                    callbacks that bring domains up, once), "hook PROGRAM"
  */
 #include "config.h"
 
@@ -280,6 +280,13 @@ static void follow(const struct manage_settings *settings, char *line)
             app->start(app->user, "config", "g", &domid, &err) || domid != 8)
             abort();
         note("restarted %s", rest);
+    } else if (!strcmp(line, "hook")) {
+        char variable[] = "XL_SNAPSHOT_ACTION=check";
+        char *variables[] = { variable, NULL };
+        struct manage_error err = { MANAGE_OK, "" };
+
+        if (!app->hook(app->user, "g", rest, variables, &err)) abort();
+        note("hook: %s", err.text);
     } else {
         abort();
     }
@@ -328,8 +335,8 @@ int manage_create(struct manage *m, const struct manage_create *args,
     for (i = 0; i < args->num_specs; i++)
         note("spec [%s] %d [%s] %d%s", args->specs[i].vdev,
              args->specs[i].kind, args->specs[i].file ? args->specs[i].file
-             : "", args->specs[i].format,
-             args->specs[i].reuse ? " reuse" : "");
+             : args->specs[i].hook ? args->specs[i].hook : "",
+             args->specs[i].format, args->specs[i].reuse ? " reuse" : "");
     if (args->quiesce_timeout_ms)
         note("wait %u ms", args->quiesce_timeout_ms);
     rc = ask_for_configuration(m, args->domain, err);

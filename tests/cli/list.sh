@@ -109,7 +109,7 @@ is "JSON: one, whole" "$(json '[x for x in d["domains"][0]["snapshots"]
 'pause_us': 143210, 'quiesced': False, 'serial': 4, 'kind': 'internal', \
 'disks': [{'vdev': 'xvda', 'path': '/img/a.qcow2', \
 'format': 'qcow2', 'included': True, 'reason': None, \
-'kind': 'internal', 'image_snapshot': 'try-b'}], 'parent': 'patched', 'current': False}"
+'kind': 'internal', 'image_snapshot': 'try-b', 'hook': None}], 'parent': 'patched', 'current': False}"
 run "$xl" snapshot-list --json --tree
 is "JSON of all" "$(json '[(x["domain"], x["running"], x["domid"],
                             len(x["snapshots"])) for x in d["domains"]]')" \
@@ -145,6 +145,17 @@ run "$xl" snapshot-info web9
 like "info of one that was quiesced" "$out" "*
 quiesced:     yes
 *"
+manual=$(snapshot 1 0 by-hand | "$PYTHON" -c 'import json, sys
+s = json.load(sys.stdin)
+s["disks"][0].update(treatment="manual", handle={}, hook="/usr/hook\x1b", id="1-a")
+print(json.dumps(s))')
+chain web9 1 "$manual" | put web9.chain
+run "$xl" snapshot-info web9
+like "info of one with a hook" "$out" \
+    "*disk: * xvda  qcow2  /img/a.qcow2  (manual, /usr/hook*x1b)*"
+run "$xl" snapshot-info --json web9
+is "the same as JSON" "$(json '[d["snapshot"]["kind"], d["snapshot"]["disks"][0]["kind"]]')" \
+    "['manual', 'manual']"
 run "$xl" snapshot-info web1 patched --json
 is "info: JSON" "$(json '[d["domain"]] + [d["snapshot"][x] for x in
     ("name", "parent", "children", "current", "domain_uuid")]')" \

@@ -114,6 +114,15 @@ spec "xvda,snapshot=both" "snapshot=both is neither *"
 spec "xvda,file=a" "file=a is not an absolute path"
 spec "xvda,file=" "file= is not an absolute path"
 spec "xvda,format=raw" "an overlay's format is qcow2 or qed, not raw"
+spec "xvda,hook=h" "hook=h is not an absolute path"
+spec "xvda,snapshot=manual" "xvda: snapshot=manual needs hook=PROGRAM; one for LVM thin volumes is /*/hooks/lvm-thin"
+spec "xvda,snapshot=no,hook=/h" "xvda: hook= is for snapshot=manual"
+spec "xvda,file=/a,hook=/h" "xvda: hook= is for snapshot=manual"
+spec "xvda,snapshot=manual,hook=/h,file=/a" "xvda: file=, format= and reuse *"
+for command in create revert delete recover; do
+    wrong "'0' is no time: seconds, from 1 to 3600" snapshot-$command web1 \
+        --hook-timeout 0
+done
 spec "xvda,reuse" "xvda: reuse needs file=PATH"
 spec "xvda,snapshot=no,file=/a" "xvda: file=, format= and reuse are for *"
 spec "xvda,reuse=yes" "'reuse' is not snapshot=, *"

@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	tests/system/kill.sh \
 	tests/system/monitor.sh \
 	tests/system/lib.sh \
+	tests/system/manual.sh \
 	tests/system/offline.sh \
 	tests/system/path_probe.c \
 	tests/system/paths.sh \

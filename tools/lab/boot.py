@@ -13,7 +13,8 @@ from .process import NAMESPACE, capture, run_logged
 
 _DOM0_MODULES = ["virtio_pci", "virtio_blk", "9pnet_virtio", "9p", "overlay",
                  "ext4", "loop", "xen-blkback", "xen-gntdev", "xen-gntalloc",
-                 "xen-evtchn", "xenfs", "xen-privcmd"]
+                 "xen-evtchn", "xenfs", "xen-privcmd", "dm_mod",
+                 "dm_thin_pool"]
 _GUEST_MODULES = ["xen-blkfront"]
 # What a guest with an agent has besides: see guest/init.
 _AGENT = "/usr/sbin/qemu-ga"

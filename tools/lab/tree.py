@@ -13,7 +13,7 @@ _PACKAGES = """
     xen-hypervisor-{xen}-amd64 xen-utils-{xen} xenstore-utils
     qemu-system-xen qemu-utils seabios linux-image-amd64
     busybox-static bash kmod iproute2 util-linux e2fsprogs procps psmisc
-    strace zstd python3 qemu-guest-agent
+    strace zstd python3 qemu-guest-agent lvm2 thin-provisioning-tools
     gcc libc6-dev make autoconf automake libtool pkg-config perl
     libxen-dev libyajl-dev libarchive-dev libssl-dev libcmocka-dev
 """

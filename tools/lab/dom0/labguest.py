@@ -105,22 +105,24 @@ def disks_of(name):
 
 # ---- start ----
 
-def disk_line(path, image_format, index):
-    return ("format=%s,backendtype=qdisk,vdev=xvd%s,access=rw,target=%s"
-            % (image_format, chr(ord("a") + index), path))
+def disk_line(path, image_format, index, backend="qdisk"):
+    return ("format=%s,backendtype=%s,vdev=xvd%s,access=rw,target=%s"
+            % (image_format, backend, chr(ord("a") + index), path))
 
 
 def kernel_arguments(args):
     words = ["console=hvc0", "panic=1", "mitigations=off", "quiet",
              "sysrq_always_enabled",
-             "lab.disks=%d" % args.disks, "lab.region=%d" % args.region,
+             "lab.disks=%d" % (args.disks + len(args.phy)),
+             "lab.region=%d" % args.region,
              "lab.hz=%d" % args.hz]
     if args.churn:
         words.append("lab.churn=%d" % args.churn)
     if args.idle:
         words.append("lab.idle")
     if args.agent:
-        words.append("lab.fs=/dev/xvd%s" % chr(ord("a") + args.disks))
+        words.append("lab.fs=/dev/xvd%s"
+                     % chr(ord("a") + args.disks + len(args.phy)))
     return " ".join(words)
 
 
@@ -186,11 +188,13 @@ def cmd_start(args):
     os.makedirs(home, exist_ok=True)
     paths = make_disks(args)
     with open(os.path.join(home, "disks"), "w") as f:
-        f.write("".join(p + "\n" for p in paths))
+        f.write("".join(p + "\n" for p in paths + args.phy))
     config = os.path.join(home, "xl.cfg")
     lines = [disk_line(p, args.format, i) for i, p in enumerate(paths)]
+    lines += [disk_line(p, "raw", args.disks + i, "phy")
+              for i, p in enumerate(args.phy)]
     if args.agent:
-        lines.append(disk_line(make_files_disk(args), "qcow2", args.disks))
+        lines.append(disk_line(make_files_disk(args), "qcow2", len(lines)))
     with open(config, "w") as f:
         f.write(make_config(args, lines))
     if args.no_create:
@@ -286,7 +290,7 @@ def record_on(image, snapshot):
 def cmd_disk_counters(args):
     images = []
     for word in args.images:
-        images += [word] if os.path.isfile(word) else disks_of(word)
+        images += [word] if os.path.exists(word) else disks_of(word)
     for image in images:
         record = record_on(image, args.snapshot)
         print(record["count"] if args.count_only else
@@ -321,13 +325,13 @@ def cmd_domid(args):
 
 
 def cmd_destroy(args):
-    """The guest off, if it is on, and all its files gone."""
+    """The guest off, if it is on, and all its files gone; not its devices."""
     import shutil
     if domid_of(Xenstore(), args.name) is not None:
         run(XL, "destroy", args.name)
         cmd_gone(args)
     for path in disks_of(args.name):
-        if os.path.exists(path):
+        if os.path.isfile(path):
             os.unlink(path)
     shutil.rmtree(home_of(args.name))
 
@@ -394,6 +398,9 @@ def parser():
     c.add_argument("--extra-cfg", action="append", default=[], metavar="LINE")
     c.add_argument("--extra-disk", action="append", default=[], metavar="SPEC",
                    help="another disk, which the guest leaves alone")
+    c.add_argument("--phy", action="append", default=[], metavar="DEVICE",
+                   help="after those disks another one like them, on this "
+                   "block device or raw file, served by the kernel")
     c.add_argument("--churn", type=int, default=0, metavar="MB",
                    help="memory to dirty all the time")
     c.add_argument("--region", type=int, default=4, metavar="MB",

@@ -8,7 +8,8 @@
  * DOMID "-": not running. A disk is VDEV=FORMAT=IMAGE, and with =NAME behind
  * it has an internal snapshot, with =new:FORMAT:PATH or =reuse:FORMAT:PATH an
  * external one. What the library asks of libxl goes to standard output, line
- * by line; with PROBE_ASK each waits for a line on standard input. Exit
+ * by line; with PROBE_ASK each waits for a line on standard input. With
+ * PROBE_HOOK a snapshot has a hook, which fails if that says "fail". Exit
  * status: as qdisk-probe's.
  */
 #include "config.h"
@@ -232,15 +233,32 @@ static int do_plan(struct probe *p)
     return 0;
 }
 
+static int on_stopped(void *user)
+{
+    tell("hook");
+    return strcmp(user, "fail") ? 0 : ERROR_NOPARAVIRT;
+}
+
 static int do_create(struct probe *p)
 {
+    char *hook = getenv("PROBE_HOOK");
+    const libxl_snapshot_callbacks callbacks = {
+        .user = hook, .stopped = on_stopped,
+    };
+    libxl_domain_snapshot_args args;
     libxl_domain_snapshot_result result;
     int rc;
 
+    libxl_domain_snapshot_args_init(&args);
     libxl_domain_snapshot_result_init(&result);
-    rc = libxl_disk_snapshot_create(p->sctx, p->domid, p->disks.disk,
-                                    p->disks.handle, p->disks.num, &result,
-                                    &p->diag);
+    args.hook = hook;
+    rc = hook ? libxl_domain_snapshot_create(p->sctx, p->domid, p->disks.disk,
+                                             p->disks.handle, p->disks.num,
+                                             &args, -1, &callbacks, &result,
+                                             &p->diag)
+              : libxl_disk_snapshot_create(p->sctx, p->domid, p->disks.disk,
+                                           p->disks.handle, p->disks.num,
+                                           &result, &p->diag);
     if (rc) return rc;
     print_json(libxl_domain_snapshot_result_to_json(NULL, &result));
     libxl_domain_snapshot_result_dispose(&result);
@@ -302,7 +320,7 @@ static const struct {
     int min;
 } operations[] = {
     { "plan", do_plan, 1, 1 },
-    { "create", do_create, 1, 1 },
+    { "create", do_create, 1, 0 },
     { "delete", do_delete, 1, 1 },
     { "list", do_list, 1, 1 },
     { "images", do_images, 0, 1 },

@@ -3,6 +3,7 @@
 """External snapshots by the library's own calls, on the real qdisk."""
 import json
 import os
+import shutil
 import stat
 import subprocess
 
@@ -11,7 +12,7 @@ from rig import libxl_client, qemu, writer
 from rig.proxy import FAULTS, Proxy
 from rig.rig import Rig
 
-BADFAIL, DEVICE_EXISTS = 7, 17
+BADFAIL, DEVICE_EXISTS, NOPARAVIRT = 7, 17, 10
 
 
 class External(interop.Case):
@@ -71,6 +72,8 @@ class External(interop.Case):
             elif line == 'unpause' and self.rig.writer:
                 self.rig.writer.unpause()
                 paused = False
+            elif line == 'hook':
+                self.while_stopped()
             elif line not in ('pause', 'unpause') and not line.startswith('path '):
                 continue
             probe.stdin.write('\n')
@@ -82,6 +85,9 @@ class External(interop.Case):
             self.rig.writer.unpause()
             self.fail('the guest was left paused: ' + errors)
         return status, errors
+
+    def while_stopped(self):
+        """A hook is at work."""
 
     def ok(self, *arguments, **more):
         status, errors = self.run_probe(*arguments, **more)
@@ -158,6 +164,54 @@ class Instants(External):
 
     def test_several_disks(self):
         self.check_instants(['qcow2', 'raw', 'qcow2'])
+
+    def while_stopped(self):
+        """A hook takes the raw disk, and looks whether QEMU can be asked."""
+        if not self.rig.qemu:
+            return
+        said = subprocess.run([interop.SNAPSHOT_PROBE, self.run_dir, self.rig.lib_dir,
+                               str(qemu.DOMID), libxl_client.UUID, 'images', 'xvda'],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+                              check=False)
+        self.asked = said.returncode, said.stdout.decode()
+        shutil.copyfile(self.image[1][0], self.path('copy'))
+
+    def test_with_a_hook(self):
+        self.start(['qcow2', 'raw'])
+        self.rig.start_writer()
+        self.rig.writer.fill()
+        base = list(self.image)
+        self.ok('create', self.overlay(0, 'ov'), PROBE_HOOK='works')
+        self.assertEqual([s.split(' ')[0] for s in self.said[:-1]],
+                         ['pause', 'hook', 'path', 'unpause'])
+        self.assertEqual((self.asked[0], self.asked[1].count('\n')), (0, 1), self.asked[1])
+        least = self.least
+        self.advance('ov', [0])
+        self.rig.shut_down()
+        last = writer.check(self.contents([base[0], (self.path('copy'), 'raw')]))
+        self.assertTrue(least <= last <= least + 1, (least, last))
+
+    def test_with_a_hook_alone(self):
+        self.start(['qcow2', 'raw'])
+        self.rig.start_writer()
+        self.ok('create', PROBE_HOOK='works')
+        self.assertEqual(self.said[:-1], ['pause', 'hook', 'unpause'])
+        self.rig.shut_down()
+        self.ok('create', running=False, PROBE_HOOK='offline')
+        self.assertEqual(self.said[:-1], ['hook'])
+        self.refused(interop.INVAL, 'neither memory nor a disk', 'create', running=False)
+
+    def test_with_a_hook_that_fails(self):
+        self.start(['qcow2', 'raw'])
+        self.rig.start_writer()
+        self.refused(NOPARAVIRT, 'while the domain stands still', 'create',
+                     self.overlay(0, 'ov'), PROBE_HOOK='fail')
+        self.assertEqual(self.said, ['pause', 'hook', 'unpause'])
+        self.nothing_left('ov')
+        self.ok('create', self.disk(0, 's1'), PROBE_HOOK='works')
+        self.refused(NOPARAVIRT, 'while the domain', 'create', self.disk(0, 's2'),
+                     PROBE_HOOK='fail')
+        self.assertEqual(self.ok('list', self.disk(0)), ['s1'])
 
     def test_mixed_with_internal(self):
         self.start(['qcow2', 'qcow2'])

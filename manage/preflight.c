@@ -204,6 +204,7 @@ static int predict_back(struct operation *op, const chain_disk *disk,
         rc = measure(op, disk, &bytes);
         return rc ? rc : need(op, p, disk->path, "a copy of what the snapshot"
                               " holds of ", disk->vdev, &image, bytes);
+    case REVERT_DISK_HOOK:      /* its own check asks whether there is room */
     case REVERT_DISK_NOTHING:
         break;
     }

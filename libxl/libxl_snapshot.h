@@ -276,8 +276,8 @@ void libxl_disk_image_list_free(libxl_disk_image *list, int num);
 /*
  * Have a running domain's QEMU close an overlay that libxl_domain_snapshot_create
  * opened and no disk uses: of one that was killed, or before a merged one's
- * file is removed. One that is not open, not there, or not ours is fine; one
- * that is in use is an error.
+ * file is removed. One that is not open, or not ours, is fine; one that is in
+ * use is an error. Merges that are over are forgotten, too.
  */
 int libxl_disk_overlay_close(libxl_snapshot_ctx *sctx, uint32_t domid,
                              const char *path, libxl_snapshot_diag *diag);

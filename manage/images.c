@@ -204,12 +204,66 @@ const chain_active_disk *image_disk(const struct chain_model *model,
     return NULL;
 }
 
+/* By QEMU's word. */
+static int has_image(struct operation *op, const chain_active_disk *disk,
+                     bool *has_r)
+{
+    libxl_disk_image *list = NULL;
+    libxl_snapshot_diag diag;
+    int rc, num = 0;
+
+    libxl_snapshot_diag_init(&diag);
+    rc = libxl_disk_image_list(op->m->sctx, op->domid, disk->vdev, &list, &num,
+                               &diag);
+    if (rc) manage_fail_library(op->err, rc, &diag);
+    else *has_r = num && !strcmp(list[0].path, disk->path);
+    libxl_snapshot_diag_dispose(&diag);
+    if (!rc) libxl_disk_image_list_free(list, num);
+    return rc;
+}
+
+/* libxl may name an image still from which the guest has gone: whoever was to
+ * tell it was killed, or there was no space to write it down. */
+static int follow(struct operation *op, const char *vdev)
+{
+    const chain_active_disk *disk = chain_images_active(&op->chain, vdev);
+    libxl_snapshot_diag diag;
+    bool has = false;
+    int rc;
+
+    if (!disk) return 0;
+    rc = has_image(op, disk, &has);
+    if (rc || !has) return rc;
+    libxl_snapshot_diag_init(&diag);
+    rc = libxl_disk_set_path(op->m->sctx, op->domid, vdev, disk->path,
+                             disk->format, &diag);
+    if (rc) manage_fail_library(op->err, rc, &diag);
+    libxl_snapshot_diag_dispose(&diag);
+    return rc;
+}
+
+static int forget_path(struct operation *op, const char *path)
+{
+    libxl_device_disk *disks;
+    int i, num = 0, rc = 0;
+
+    disks = libxl_device_disk_list(op->m->ctx, op->domid, &num);
+    for (i = 0; i < num && !rc; i++)
+        if (disks[i].vdev && disks[i].pdev_path &&
+            !strcmp(disks[i].pdev_path, path))
+            rc = follow(op, disks[i].vdev);
+    if (disks) libxl_device_disk_list_free(disks, num);
+    return rc;
+}
+
 int image_close(struct operation *op, const char *path)
 {
     libxl_snapshot_diag diag;
     int rc;
 
     if (!op->running) return 0;
+    rc = forget_path(op, path);
+    if (rc) return rc;
     libxl_snapshot_diag_init(&diag);
     rc = libxl_disk_overlay_close(op->m->sctx, op->domid, path, &diag);
     if (rc) manage_fail_library(op->err, rc, &diag);

@@ -223,7 +223,8 @@ bool image_is_kept(void *user, const char *path);
 const chain_active_disk *image_disk(const struct chain_model *model,
                                     const char *path);
 
-/* Before its file is removed: QEMU may have it open still. */
+/* Before its file is removed: QEMU may have it open still, and libxl name it
+ * as that of a disk that has gone over to another. */
 int image_close(struct operation *op, const char *path);
 
 /* ---- leftovers.c ---- */

@@ -100,7 +100,7 @@ static int wait_unused(struct operation *op, const chain_image *image)
     int rc;
 
     rc = image_is_gone(op, image->path, &gone);
-    if (!rc && !gone) rc = image_close(op, image->path);
+    if (!rc) rc = image_close(op, image->path);
     if (rc || gone) return rc;
     rc = image_to_libxl("", image->path, image->format, &disk, op->err);
     if (rc) return rc;
@@ -299,7 +299,9 @@ static int remove_merged(struct operation *op, const char *path)
 
     if (asprintf(&aside, "%s" MERGED_SUFFIX, path) < 0)
         return manage_fail_nomem(op->err);
-    rc = remove_file(op, aside);
+    /* QEMU knows it by its first name. */
+    rc = image_close(op, path);
+    if (!rc) rc = remove_file(op, aside);
     free(aside);
     return rc;
 }
@@ -335,6 +337,19 @@ static int do_remove(struct settle *s)
     return rc ? rc : publish_step(s);
 }
 
+/* One that is gone may have been put aside: the chain could be told after all,
+ * but not that it was. */
+static int remove_doomed(struct operation *op, const chain_image *image)
+{
+    bool gone;
+    int rc;
+
+    rc = image_is_gone(op, image->path, &gone);
+    if (!rc && gone) rc = remove_merged(op, image->path);
+    if (!rc) rc = wait_unused(op, image);
+    return rc ? rc : remove_file(op, image->path);
+}
+
 int images_remove_doomed(struct operation *op)
 {
     const chain_journal *journal = &op->journal;
@@ -343,10 +358,8 @@ int images_remove_doomed(struct operation *op)
     for (i = 0; i < journal->num_images && !rc; i++) {
         const chain_image *image = &journal->images[i];
 
-        if (!image->ours || chain_images_find(&op->chain, image->path))
-            continue;
-        rc = wait_unused(op, image);
-        if (!rc) rc = remove_file(op, image->path);
+        if (image->ours && !chain_images_find(&op->chain, image->path))
+            rc = remove_doomed(op, image);
     }
     return rc;
 }

@@ -54,6 +54,23 @@ in_seconds() {
     return "$status"
 }
 
+# until_agent answers|hangs: what the guest was told to do to its agent takes it
+# a moment.
+until_agent() {
+    local n
+    for n in $(seq 15); do
+        if xl -N snapshot-create --disk-only --quiesce --quiesce-timeout 2 g no
+        then
+            [ "$1" = answers ] && return 0
+        else
+            [ "$1" = hangs ] && return 0
+        fi
+        sleep 0.2
+    done
+    echo "after $n tries it does not: $1"
+    return 1
+}
+
 # A named point reached is where our xl is killed.
 killed_at() {
     XL_SNAPSHOT_STOP_AT=$1 "${@:2}" >"$OUTPUT" 2>&1 </dev/null
@@ -104,20 +121,19 @@ done
 
 note "an agent that hangs"
 check "stop it" labguest command g agent-stop
-sleep 2
+check "it hangs" until_agent hangs
 check_exit 4 "refused, in time" in_seconds 12 \
     xl snapshot-create --disk-only --quiesce --quiesce-timeout 5 g no
 check_said 'no agent answered' "and it says why"
 check "the guest writes files" writes_files
 check "let it go on" labguest command g agent-continue
-sleep 2
 check "its late answers are not taken for new ones" \
     xl snapshot-create --disk-only --quiesce g late
 check "the guest writes files" writes_files
 
 note "no agent"
 check "kill it" labguest command g agent-kill
-sleep 2
+check "it is gone" until_agent hangs
 check_exit 4 "refused, in time" in_seconds 12 \
     xl snapshot-create --disk-only --quiesce --quiesce-timeout 5 g no
 check_said 'qemu-ga' "and it says what to do"
@@ -125,7 +141,7 @@ check "the guest writes files" writes_files
 check_not "nothing to show for it" xl snapshot-info g no
 check "without it a snapshot can be taken" xl snapshot-create --disk-only g yes
 check "start it again" labguest command g agent-start
-sleep 3
+check "it answers" until_agent answers
 check "and with it again" xl snapshot-create --disk-only --quiesce g again
 
 note "no channel"

@@ -285,3 +285,29 @@ int disk_set_revert(struct disk_set *set, libxl_snapshot_diag *diag)
     if (rc) return rc;
     return disk_set_flush(set, diag);
 }
+
+/* ---- repair ---- */
+
+int disk_set_repair(struct disk_set *set, libxl_snapshot_diag *diag)
+{
+    struct qemu_img tool = tool_of(set);
+    struct qemu_img_check check;
+    struct diag d = { "" };
+    int i, rc;
+
+    rc = disk_set_wait_unused(set, LIBXL_SNAPSHOT_NO_DOMAIN, 0, diag);
+    for (i = 0; i < set->num_disks && !rc; i++) {
+        rc = qemu_img_repair(&tool, path_of(set, i), format_of(set, i),
+                             deadline_after(XLS_QEMU_IMG_TIMEOUT_MS), &check,
+                             &d);
+        if (!rc && check.corruptions + check.errors) {
+            diag_set(&d, "%s is damaged, as 'qemu-img check' shows",
+                     path_of(set, i));
+            rc = ERROR_FAIL;
+        }
+        if (rc)
+            xls_diag(diag, rc, vdev_of(set, i), "disk %s: %s", vdev_of(set, i),
+                     d.text);
+    }
+    return rc;
+}

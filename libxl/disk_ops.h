@@ -151,6 +151,10 @@ int disk_set_list(struct disk_set *set, libxl_disk_snapshot **list_r,
 /* Put the only disk's image back. */
 int disk_set_revert(struct disk_set *set, libxl_snapshot_diag *diag);
 
+/* Repair what the death of who changed them has left in the images, which
+ * nobody may have open. */
+int disk_set_repair(struct disk_set *set, libxl_snapshot_diag *diag);
+
 /* The images are nobody's but except_domid's, within the time. */
 int disk_set_wait_unused(struct disk_set *set, uint32_t except_domid,
                          int timeout_ms, libxl_snapshot_diag *diag);

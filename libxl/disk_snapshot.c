@@ -91,6 +91,20 @@ int libxl_disk_snapshot_revert(libxl_snapshot_ctx *sctx,
                    NULL, diag);
 }
 
+static int do_repair(struct disk_set *set, void *user,
+                     libxl_snapshot_diag *diag)
+{
+    return disk_set_repair(set, diag);
+}
+
+int libxl_disk_image_repair(libxl_snapshot_ctx *sctx,
+                            const libxl_device_disk *disk,
+                            libxl_snapshot_diag *diag)
+{
+    return on_disk(sctx, LIBXL_SNAPSHOT_NO_DOMAIN, disk, NULL, do_repair, NULL,
+                   diag);
+}
+
 struct listing {
     libxl_disk_snapshot *list;
     int num;

@@ -237,6 +237,19 @@ int libxl_disk_snapshot_revert(libxl_snapshot_ctx *sctx,
                                libxl_snapshot_diag *diag);
 
 /*
+ * After a crash in the middle of making, applying or deleting an internal
+ * snapshot: QEMU counts clusters before it uses them, so that the image may
+ * count some twice, up to all of them. It can be used as it is, but they would
+ * never be free again, and 'qemu-img check' speaks of errors. This counts them
+ * anew; what the image and its snapshots hold does not change. May be repeated.
+ * ERROR_NOT_READY: somebody has the image open, and nothing was done.
+ * ERROR_FAIL: it is damaged in another way, which is left as it is.
+ */
+int libxl_disk_image_repair(libxl_snapshot_ctx *sctx,
+                            const libxl_device_disk *disk,
+                            libxl_snapshot_diag *diag);
+
+/*
  * Make an overlay and its backing image, merge->top and merge->base, one
  * image again. What the disk and all other images read does not change.
  *

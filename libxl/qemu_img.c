@@ -274,11 +274,10 @@ static int read_check(const xjson *value, struct qemu_img_check *check_r,
 
 /* Its exit status says what was found: 2 corruptions, 3 leaks. With 1 it may
  * have answered too; then the answer counts. */
-int qemu_img_check(const struct qemu_img *tool, const char *path,
-                   const char *format, deadline by,
-                   struct qemu_img_check *check_r, struct diag *diag)
+static int run_check(const struct qemu_img *tool, const char *path,
+                     const char *format, const char *const args[], deadline by,
+                     struct qemu_img_check *check_r, struct diag *diag)
 {
-    static const char *const args[] = { "check", "--output=json", NULL };
     struct xjson_error err;
     struct run run;
     xjson *value = NULL;
@@ -302,7 +301,28 @@ int qemu_img_check(const struct qemu_img *tool, const char *path,
     return rc;
 }
 
+int qemu_img_check(const struct qemu_img *tool, const char *path,
+                   const char *format, deadline by,
+                   struct qemu_img_check *check_r, struct diag *diag)
+{
+    static const char *const args[] = { "check", "--output=json", NULL };
+
+    return run_check(tool, path, format, args, by, check_r, diag);
+}
+
 /* ---- changing ---- */
+
+/* With "leaks" the flags that follow from the counts are put right as well,
+ * if nothing else is wrong: more than that is not asked for. */
+int qemu_img_repair(const struct qemu_img *tool, const char *path,
+                    const char *format, deadline by,
+                    struct qemu_img_check *check_r, struct diag *diag)
+{
+    static const char *const args[] = { "check", "-r", "leaks",
+                                        "--output=json", NULL };
+
+    return run_check(tool, path, format, args, by, check_r, diag);
+}
 
 /* The snapshot by that name, if there is exactly one; its id is the caller's
  * to free. */

@@ -73,4 +73,11 @@ int qemu_img_check(const struct qemu_img *tool, const char *path,
                    const char *format, deadline by,
                    struct qemu_img_check *check_r, struct diag *diag);
 
+/* Has clusters that are counted too often counted right; changes nothing that
+ * is read. *check_r: what is wrong afterwards. ERROR_FAIL: it will not, as counts
+ * are too low. */
+int qemu_img_repair(const struct qemu_img *tool, const char *path,
+                    const char *format, deadline by,
+                    struct qemu_img_check *check_r, struct diag *diag);
+
 #endif

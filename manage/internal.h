@@ -169,6 +169,12 @@ int disk_has_snapshot(struct operation *op, const chain_disk *disk,
 /* Delete a disk's snapshot; one that is gone already is fine. */
 int disk_delete_snapshot(struct operation *op, const chain_disk *disk);
 
+/* ---- mend.c ---- */
+
+/* Mend the images with internal snapshots that the journal is about, those
+ * that nobody has open. */
+int mend_images(struct operation *op);
+
 /* ---- parent.c ---- */
 
 /* Give a new snapshot its serial and its parent, and check that the images

@@ -22,6 +22,7 @@ libmanage_la_SOURCES = \
 	manage/losses.c manage/losses.h \
 	manage/manage.c manage/manage.h \
 	manage/manual.c manage/manual.h \
+	manage/mend.c \
 	manage/new_file.c manage/new_file.h \
 	manage/note.c manage/note.h \
 	manage/operation.c \

@@ -274,6 +274,8 @@ static int undo_create(struct operation *op, char **report)
              making->name, op->domain);
         return operation_journal_clear(op);
     }
+    rc = mend_images(op);
+    if (rc) return rc;
     for (i = 0; i < making->num_disks; i++) {
         if (making->disks[i].treatment != CHAIN_DISK_TREATMENT_INTERNAL)
             continue;
@@ -312,7 +314,8 @@ static int settle_revert(struct operation *op, char **report)
         }
         if (rc) goto out;
     }
-    rc = revert_continue(op, &domid);
+    rc = mend_images(op);
+    if (!rc) rc = revert_continue(op, &domid);
     if (!rc) note_add(report, "'%s' is back at '%s'", op->domain, copy);
 out:
     free(copy);
@@ -323,6 +326,8 @@ static int finish_delete(struct operation *op, char **report)
 {
     int num = op->journal.num_snapshots, rc;
 
+    rc = mend_images(op);
+    if (rc) return rc;
     rc = op->journal.step == CHAIN_STEP_BEGUN ? forget_continue(op)
                                               : delete_continue(op, report);
     if (!rc && num)

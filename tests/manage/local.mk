@@ -8,12 +8,14 @@ manage_test_libs = libmanage.la libchain.la libsnapshotparts.la libtypes.la \
 interop_programs += \
 	tests/manage/test-adopt$(EXEEXT) \
 	tests/manage/test-manual$(EXEEXT) \
+	tests/manage/test-mend$(EXEEXT) \
 	tests/manage/test-port$(EXEEXT) \
 	tests/manage/test-preflight$(EXEEXT) \
 	tests/manage/test-redefine$(EXEEXT) \
 	tests/manage/test-refusals$(EXEEXT)
 EXTRA_PROGRAMS += tests/manage/test-adopt tests/manage/test-manual \
-	tests/manage/test-port tests/manage/test-preflight \
+	tests/manage/test-mend tests/manage/test-port \
+	tests/manage/test-preflight \
 	tests/manage/test-redefine tests/manage/test-refusals
 manage_test_ldflags = $(AM_LDFLAGS) -Wl,--wrap=image_users_wait
 tests_manage_test_port_LDFLAGS = $(manage_test_ldflags)
@@ -38,3 +40,6 @@ tests_manage_test_refusals_LDFLAGS = $(manage_test_ldflags)
 tests_manage_test_refusals_SOURCES = tests/manage/test-refusals.c \
 	$(manage_host)
 tests_manage_test_refusals_LDADD = $(manage_test_libs) $(ARCHIVE_LIBS)
+tests_manage_test_mend_LDFLAGS = $(manage_test_ldflags)
+tests_manage_test_mend_SOURCES = tests/manage/test-mend.c $(manage_host)
+tests_manage_test_mend_LDADD = $(manage_test_libs)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 EXTRA_DIST += \
+	tools/powercut \
 	tools/xenlab \
 	tools/lab/README.md \
 	tools/lab/__init__.py \
@@ -9,11 +10,13 @@ EXTRA_DIST += \
 	tools/lab/common.py \
 	tools/lab/initramfs.py \
 	tools/lab/machine.py \
+	tools/lab/powercut.py \
 	tools/lab/process.py \
 	tools/lab/session.py \
 	tools/lab/slot.py \
 	tools/lab/stage.py \
 	tools/lab/tree.py \
+	tools/lab/volatile.py \
 	tools/lab/dom0/boot \
 	tools/lab/dom0/init \
 	tools/lab/dom0/labguest \

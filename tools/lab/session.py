@@ -152,9 +152,10 @@ class Session:
         return ["/xenlab/.spool/%d/%s" % (self._jobs, os.path.basename(path))
                 ] + argv[1:]
 
-    def run(self, argv, output):
+    def run(self, argv, output, power_fails=None):
         """Run one script in dom0, copying what it prints to the binary stream
-        as it comes. Returns its exit status."""
+        as it comes. Returns its exit status. Once power_fails() is true the
+        machine is killed as it stands, and None is returned."""
         self._jobs += 1
         folder = os.path.join(self._spool, str(self._jobs))
         os.mkdir(folder)
@@ -166,9 +167,9 @@ class Session:
                                             self._command(argv, folder))))
         self._put("%d/run" % self._jobs,
                   os.fsencode("\n".join(lines) + "\n"), 0o755)
-        return self._follow(folder, output)
+        return self._follow(folder, output, power_fails or (lambda: False))
 
-    def _follow(self, folder, output):
+    def _follow(self, folder, output, power_fails):
         path = os.path.join(folder, "output")
         status = os.path.join(folder, "status")
         stream = None
@@ -184,6 +185,10 @@ class Session:
                 if done:
                     with open(status, "rb") as f:
                         return int(f.read())
+                if power_fails():
+                    self._up = False
+                    self._machine.kill()
+                    return None
                 self._machine.check_alive()
                 self._check_deadline()
                 time.sleep(_POLL_SECONDS)

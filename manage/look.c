@@ -80,6 +80,27 @@ out:
     return rc;
 }
 
+int manage_check_unused(struct manage *m, const char *vdev,
+                        const chain_image *image, struct manage_error *err)
+{
+    libxl_snapshot_diag diag;
+    libxl_device_disk disk;
+    int rc;
+
+    rc = image_to_libxl(vdev, image->path, image->format, &disk, err);
+    if (rc) return rc;
+    libxl_snapshot_diag_init(&diag);
+    rc = libxl_disk_snapshot_wait_unused(m->sctx, &disk,
+                                         LIBXL_SNAPSHOT_NO_DOMAIN, 0, &diag);
+    if (rc == ERROR_NOT_READY)
+        rc = manage_fail_library(err, rc, &diag);
+    else
+        rc = 0;
+    libxl_snapshot_diag_dispose(&diag);
+    libxl_device_disk_dispose(&disk);
+    return rc;
+}
+
 int manage_list_domains(struct manage *m, char ***names_r, int *num_r,
                         struct manage_error *err)
 {

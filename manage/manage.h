@@ -143,6 +143,13 @@ void manage_view_dispose(struct manage_view *view);
 int manage_look(struct manage *m, const char *domain, struct manage_view *view_r,
                 struct manage_error *err);
 
+/*
+ * Does anybody have this image open, which is about to become a disk's? Refused
+ * (MANAGE_BUSY) with who has. That it cannot be told is no refusal.
+ */
+int manage_check_unused(struct manage *m, const char *vdev,
+                        const chain_image *image, struct manage_error *err);
+
 /* The names of all domains that have a chain, sorted; free each and all. */
 int manage_list_domains(struct manage *m, char ***names_r, int *num_r,
                         struct manage_error *err);

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "chain/images.h"
 #include "xl/cmdtable.h"
 #include "xl/command.h"
+#include "xl/image_guard.h"
 #include "xl/output.h"
 #include "xl/system_disks.h"
 #include "xl/system_xl.h"
@@ -54,6 +56,44 @@ out:
     return hint;
 }
 
+/*
+ * QEMU keeps the images of a disk that is detached open when there are several
+ * of them, as it can take away only the one that the disk began with; and
+ * another disk of that name does not come up beside them. libxl does not
+ * notice: the guest would have a disk that never answers.
+ */
+static int check_closed(struct xl_app *app, const char *domain,
+                        const xjson *disk, struct manage_error *err)
+{
+    const char *path = system_disks_writable(disk);
+    const char *vdev = xjson_member_string(disk, "vdev");
+    const chain_tree *tree;
+    struct manage_error ignored;
+    struct manage_view view;
+    char why[sizeof(err->text)];
+    int rc = 0, i;
+
+    command_error_init(&ignored);
+    manage_view_init(&view);
+    if (!path || !vdev || manage_look(app->manage, domain, &view, &ignored))
+        goto out;
+    tree = &view.chain.tree;
+    for (i = 0; i < tree->num_images && !rc; i++) {
+        if (!image_guard_same(tree->images[i].path, path)) continue;
+        rc = manage_check_unused(app->manage, vdev, &tree->images[i], err);
+    }
+    if (rc == ERROR_NOT_READY) {
+        memcpy(why, err->text, sizeof(why));
+        snprintf(err->text, sizeof(err->text), "%.700s; a disk with external"
+                 " snapshots that was detached stays open in its domain's QEMU"
+                 " until the domain is rebooted, or put back to a snapshot",
+                 why);
+    }
+out:
+    manage_view_dispose(&view);
+    return rc;
+}
+
 /* disk: what the system's xl makes of the words for domain. */
 static int check_disk(struct xl_app *app, const char *domain,
                       const xjson *disk, struct manage_error *err)
@@ -64,6 +104,7 @@ static int check_disk(struct xl_app *app, const char *domain,
 
     rc = system_disks_check(app, disk, hint ? hint : any_hint, err);
     free(hint);
+    if (!rc) rc = check_closed(app, domain, disk, err);
     return rc;
 }
 

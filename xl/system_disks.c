@@ -68,8 +68,7 @@ out:
     return rc;
 }
 
-/* Ours to look at: a writable disk whose image is in this very domain. */
-static const char *writable_path(const xjson *disk)
+const char *system_disks_writable(const xjson *disk)
 {
     const xjson *readwrite = xjson_member(disk, "readwrite");
     const char *domain = xjson_member_string(disk, "backend_domname");
@@ -87,7 +86,7 @@ static const char *writable_path(const xjson *disk)
 int system_disks_check(struct xl_app *app, const xjson *disk,
                        const char *hint, struct manage_error *err)
 {
-    const char *path = writable_path(disk);
+    const char *path = system_disks_writable(disk);
     const char *vdev = xjson_member_string(disk, "vdev");
     struct manage_error ignored;
     struct manage_view view;

@@ -27,6 +27,10 @@ bool system_disks_have_chains(struct xl_app *app);
 int system_disks_ask(const struct xl_app *app, const char *const *words,
                      xjson **value_r, struct manage_error *err);
 
+/* The image that is ours to look at: of a writable disk, in this very domain.
+ * NULL: it is none of them. */
+const char *system_disks_writable(const xjson *disk);
+
 /*
  * May this disk, an element of "disks", be attached as it is? Each chain is
  * asked. hint is what to do instead, after a semicolon. 0, or a libxl error

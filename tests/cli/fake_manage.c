@@ -182,6 +182,21 @@ out:
     return rc;
 }
 
+/* A file "in-use" says by whom. */
+int manage_check_unused(struct manage *m, const char *vdev,
+                        const chain_image *image, struct manage_error *err)
+{
+    char *text = read_file("in-use", "");
+
+    (void)m;
+    note("check-unused [%s] [%s]", vdev, image->path);
+    if (!text) return 0;
+    err->outcome = MANAGE_BUSY;
+    snprintf(err->text, sizeof(err->text), "disk %s: %s", vdev, text);
+    free(text);
+    return ERROR_NOT_READY;
+}
+
 int manage_list_domains(struct manage *m, char ***names_r, int *num_r,
                         struct manage_error *err)
 {

@@ -278,7 +278,25 @@ like "attach one that was merged away" \
     "$(attach_again "$(disk xvdd "$img/stale.qcow2" 1 qcow2)")" \
     "5|xl: block-attach: disk xvdd: its image $img/stale.qcow2 is one that no \
 disk of domain 'web1' has any more; attach an overlay *"
-rm "$XL_TEST_DIR/block.json"
+calls > /dev/null
+disk xvdz "$img/over.qcow2" 1 qcow2 | put block.json
+run "$xl" block-attach web1 "a disk" vdev=xvdz
+is "attach the active image" "$status $err" "0 "
+is "attach the active image: it is looked whether it is open" \
+    "$(calls | grep check-unused)" "check-unused [xvdz] [$img/over.qcow2]"
+printf 'process 7 (qemu) has it open' | put in-use
+system_calls > /dev/null
+run "$xl" block-attach web1 "a disk" vdev=xvdz
+like "attach it when it is open" "$status $err $(system_calls | tail -n 1)" \
+    "4 xl: block-attach: disk xvdz: process 7 (qemu) has it open; a disk with \
+external snapshots that was detached *until the domain is rebooted*-N *"
+disk xvdz "$img/over.qcow2" 0 qcow2 | put block.json
+run "$xl" block-attach web1 "a disk" vdev=xvdz
+is "attach it read-only when it is open" "$status $err" "0 "
+is "attach an image that no chain has" \
+    "$(attach "$(disk xvdz "$img/data.qcow2" 1 qcow2)")" \
+    "0||block-attach web2 a disk vdev=xvdz"
+rm "$XL_TEST_DIR/in-use" "$XL_TEST_DIR/block.json"
 system_calls > /dev/null
 run "$xl" block-attach web2 "no disk"
 is "attach what the system's xl refuses" "$(system_calls)" \

@@ -11,6 +11,7 @@ disks have to agree.
 
 import hashlib
 import os
+import subprocess
 import sys
 
 import common
@@ -172,6 +173,18 @@ class Known:
         rng.choice(steps)(rng, cut)
 
 
+def take_down():
+    """The guest off: images that are in use cannot be checked."""
+    run("/usr/sbin/xl", "destroy", DOMAIN)
+    labguest("gone", DOMAIN)
+
+
+def is_up():
+    return subprocess.run(["labguest", "domid", DOMAIN], check=False,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL).returncode == 0
+
+
 def bring_up(known, rng):
     """The guest, as it is after a power failure, or as a snapshot has it."""
     if rng.random() < 0.25 or not known.memory:
@@ -197,6 +210,10 @@ def resume(known, rng, last):
         said = "had ended"
     else:
         said = common.recover(DOMAIN)
+    if is_up():
+        # A revert goes on, up to a guest that runs.
+        labguest("healthy", DOMAIN)
+        take_down()
     known.settle()
     known.check()
     print("running: %s (%s): right, %d snapshots" % (
@@ -221,8 +238,7 @@ def script(rng, last):
             known.go("delete", name, [name], DOMAIN, name)
         known.forget(list(known.sums))
         labguest("healthy", DOMAIN)
-        run("/usr/sbin/xl", "destroy", DOMAIN)
-        labguest("gone", DOMAIN)
+        take_down()
         known.check()
         return
     for _ in range(rng.randint(0, 1)):

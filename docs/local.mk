@@ -4,9 +4,11 @@ pages = docs/man/xl-snapshot.1
 pods = docs/man/xl-snapshot.1.pod.in
 
 man_MANS += $(pages)
-EXTRA_DIST += $(pods) docs/design/decisions.md docs/design/manual.md \
-	docs/design/monitor.md docs/design/refusals.md \
-	docs/format/dump.md docs/format/export.md
+EXTRA_DIST += $(pods) \
+	docs/design/crash-safety.md docs/design/decisions.md \
+	docs/design/external.md docs/design/manual.md docs/design/monitor.md \
+	docs/design/refusals.md \
+	docs/format/chain.md docs/format/dump.md docs/format/export.md
 CLEANFILES += $(pages) docs/man/xl-snapshot.1.pod
 
 docs/man/xl-snapshot.1.pod: $(srcdir)/docs/man/xl-snapshot.1.pod.in Makefile

@@ -93,8 +93,8 @@ int domain_monitor_find(struct domain_monitor *m,
     int rc;
 
     rc = block_graph_find_disk(&m->graph, &request, node_r, NULL, &d);
-    if (rc)
-        xls_diag(diag, rc, disk->disk->vdev, "disk %s: %s", disk->disk->vdev,
-                 d.text);
+    if (rc)     /* it names the disk itself */
+        xls_diag(diag, rc, disk->disk->vdev, "%s",
+                 d.text[0] ? d.text : libxl_error_to_string(rc));
     return rc;
 }

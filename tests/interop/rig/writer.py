@@ -59,13 +59,39 @@ def check(images):
     return last
 
 
+def check_kept(images, flushed):
+    """After QEMU was killed: each block holds a write that is no older than the
+    last flush. Those after it may be lost, each for itself: where a qcow2 image
+    has them is in QEMU's memory alone until the guest flushes."""
+    least = {}
+    for number in range(max(0, flushed + 1 - BLOCKS * len(images)), flushed + 1):
+        least[place(number, len(images))] = number
+    for disk, content in enumerate(images):
+        for block in range(BLOCKS):
+            number = _number_in(content[block * BLOCK:(block + 1) * BLOCK],
+                                'disk %d block %d' % (disk, block))
+            wanted = least.get((disk, block))
+            if number is not None and place(number, len(images)) != (disk, block):
+                raise Inconsistent('disk %d block %d holds write %d, which is another\'s'
+                                   % (disk, block, number))
+            if wanted is not None and (number is None or number < wanted):
+                raise Inconsistent('disk %d block %d holds write %s, although write %d was flushed'
+                                   % (disk, block, number, wanted))
+
+
+FLUSH_EVERY = 64
+
+
 class Writer:
-    """Writes from a thread of its own until stopped, from number first on."""
+    """Writes from a thread of its own until stopped, from number first on; with
+    flushing, it flushes now and then."""
 
     def __init__(self, frontends, first=0):
         self.frontends = frontends
         self.first = first
         self.answered = first - 1   # the last write that QEMU has answered
+        self.flushing = False
+        self.flushed = -1           # the last one before a flush was answered
         self.running = threading.Lock()     # held by whoever pauses the guest
         self.stopping = False
         self.error = None
@@ -79,6 +105,8 @@ class Writer:
         try:
             while not self.stopping:
                 self._write(self.answered + 1)
+                if self.flushing and not self.answered % FLUSH_EVERY:
+                    self._flush()
         except Exception as error:          # for whoever joins the thread
             self.error = error
 
@@ -91,6 +119,11 @@ class Writer:
         if status:
             raise IOError('write %d to disk %d failed: %d' % (number, disk, status))
         self.answered = number
+
+    def _flush(self):
+        for frontend in self.frontends:
+            frontend.flush()
+        self.flushed = self.answered
 
     def pause(self):
         """As the hypervisor pauses a domain: no new request is made; one that

@@ -311,7 +311,12 @@ static int conclude(struct operation *op, uint32_t domid)
     /* What was the present, if nothing names it any more. Merges can wait. */
     rc = operation_look(op);
     if (!rc) rc = images_settle(op, false, NULL);
-    if (rc) return rc;
+    if (rc) {   /* it is back all the same */
+        manage_warn(op->m, "images that nobody needs any more could not be"
+                    " removed, and are by the next snapshot-delete or"
+                    " snapshot-recover: %.700s", op->err ? op->err->text : "");
+        if (op->err) op->err->outcome = MANAGE_OK;
+    }
     manage_reached(op->m, "revert:end");
     return 0;
 }

@@ -32,6 +32,7 @@ tests_fault_xl_online_LDFLAGS = $(AM_LDFLAGS) -no-install \
 EXTRA_DIST += tests/fault/online.py
 
 # FAULT_ALL=1: every point, which takes hours. FAULT_SEED=1: the same again.
+# FAULT_POINTS=30: so many of each half, besides the cases.
 .PHONY: check-fault
 check-fault: tests/fault/xl$(EXEEXT) tests/fault/xl-online$(EXEEXT) \
 		tests/fault/preload.la tests/interop/xenshim.la
@@ -39,7 +40,8 @@ check-fault: tests/fault/xl$(EXEEXT) tests/fault/xl-online$(EXEEXT) \
 	for t in offline online; do \
 	    "$$PYTHON" -B "$$srcdir/tests/fault/$$t.py" \
 		--verify "$$srcdir/tools/chain-verify" \
-		$${FAULT_ALL:+--all} $${FAULT_SEED:+--seed $$FAULT_SEED} || \
+		$${FAULT_ALL:+--all} $${FAULT_SEED:+--seed $$FAULT_SEED} \
+		$${FAULT_POINTS:+--points $$FAULT_POINTS} || \
 		failed=1; \
 	done; test $$failed = 0
 CLEANFILES += tests/fault/xl$(EXEEXT) tests/fault/xl-online$(EXEEXT)

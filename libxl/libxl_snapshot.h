@@ -296,6 +296,19 @@ int libxl_disk_overlay_close(libxl_snapshot_ctx *sctx, uint32_t domid,
                              const char *path, libxl_snapshot_diag *diag);
 
 /*
+ * Have a running domain's QEMU close the images of a disk that was detached.
+ * By itself it closes no more than the one with which the disk began, and not
+ * that either when there are overlays on it; as long as it is open no disk can
+ * be attached by the name vdev again. paths: the image that the disk had last,
+ * then those below it, in this order; one that is not open is fine.
+ * ERROR_NOT_READY: the disk is not detached (yet). May be repeated after any
+ * failure.
+ */
+int libxl_disk_detached_close(libxl_snapshot_ctx *sctx, uint32_t domid,
+                              const char *vdev, const char *const *paths,
+                              int num, libxl_snapshot_diag *diag);
+
+/*
  * Have all of libxl's stored copies (the configuration in its JSON userdata,
  * and xenstore's params under the backend and under /libxl) name this image
  * as the disk's. Takes libxl's userdata lock; other members of the stored

@@ -233,6 +233,12 @@ const chain_active_disk *image_disk(const struct chain_model *model,
  * as that of a disk that has gone over to another. */
 int image_close(struct operation *op, const char *path);
 
+/* ---- detached.c ---- */
+
+/* Have QEMU close the images of disks that were detached. What cannot be
+ * closed stands in the way of what needs it, which will say so. */
+void detached_tidy(struct operation *op);
+
 /* ---- leftovers.c ---- */
 
 /* Note those internal disks of a snapshot that goes which cannot be deleted

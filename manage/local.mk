@@ -4,6 +4,7 @@ libmanage_la_SOURCES = \
 	manage/adopt.c \
 	manage/config_json.c manage/config_json.h \
 	manage/create.c \
+	manage/detached.c \
 	manage/disk_choice.c manage/disk_choice.h \
 	manage/delete.c \
 	manage/disks.c \

@@ -150,6 +150,15 @@ int manage_look(struct manage *m, const char *domain, struct manage_view *view_r
 int manage_check_unused(struct manage *m, const char *vdev,
                         const chain_image *image, struct manage_error *err);
 
+/*
+ * Have a running domain's QEMU close the images of those disks of its chain
+ * that were detached; it would keep them open when they have overlays, and a
+ * disk that is attached by that name again would never answer. Waits some
+ * seconds for QEMU to let go of the disk (MANAGE_BUSY). May be repeated.
+ */
+int manage_close_detached(struct manage *m, const char *domain,
+                          struct manage_error *err);
+
 /* The names of all domains that have a chain, sorted; free each and all. */
 int manage_list_domains(struct manage *m, char ***names_r, int *num_r,
                         struct manage_error *err);

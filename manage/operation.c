@@ -163,6 +163,7 @@ static int begin(struct operation *op, struct manage *m, const char *verb,
             "an earlier %s of '%s' was interrupted; run 'xl snapshot-recover"
             " %s' first", chain_verb_to_string(op->journal.verb), op->domain,
             op->domain);
+    if (!dry_run) detached_tidy(op);
     return op->journaled ? recover_in_flight(op, NULL) : 0;
 }
 
@@ -189,6 +190,7 @@ int operation_begin_recovery(struct operation *op, struct manage *m,
     rc = find_and_open(op, m, domain, NEED_TRACE, err);
     if (!rc) rc = lock(op, "snapshot-recover", MANAGE_RECOVER_WAIT_MS);
     if (!rc) rc = load(op);
+    if (!rc) detached_tidy(op);
     return rc;
 }
 

@@ -2,14 +2,15 @@
 /*
  * xl block-attach, block-detach and config-update, which are the system's: a
  * frozen image is not attached to be written, be it now or at the domain's
- * next reboot, and who detaches a disk that snapshots have is told what
- * becomes of those.
+ * next reboot; who detaches a disk that snapshots have is told what becomes
+ * of those, and QEMU closes its images.
  */
 #include "config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "chain/filter.h"
 #include "chain/images.h"
@@ -57,10 +58,10 @@ out:
 }
 
 /*
- * QEMU keeps the images of a disk that is detached open when there are several
- * of them, as it can take away only the one that the disk began with; and
- * another disk of that name does not come up beside them. libxl does not
- * notice: the guest would have a disk that never answers.
+ * A disk that was the domain's before. What QEMU may have kept open of it (by
+ * another's block-detach) has to be closed first: libxl does not notice that
+ * a disk of that name does not come up, and the guest would have one that
+ * never answers.
  */
 static int check_closed(struct xl_app *app, const char *domain,
                         const xjson *disk, struct manage_error *err)
@@ -70,25 +71,17 @@ static int check_closed(struct xl_app *app, const char *domain,
     const chain_tree *tree;
     struct manage_error ignored;
     struct manage_view view;
-    char why[sizeof(err->text)];
     int rc = 0, i;
 
     command_error_init(&ignored);
     manage_view_init(&view);
-    if (!path || !vdev || manage_look(app->manage, domain, &view, &ignored))
-        goto out;
+    if (!vdev || manage_look(app->manage, domain, &view, &ignored)) goto out;
     tree = &view.chain.tree;
-    for (i = 0; i < tree->num_images && !rc; i++) {
-        if (!image_guard_same(tree->images[i].path, path)) continue;
-        rc = manage_check_unused(app->manage, vdev, &tree->images[i], err);
-    }
-    if (rc == ERROR_NOT_READY) {
-        memcpy(why, err->text, sizeof(why));
-        snprintf(err->text, sizeof(err->text), "%.700s; a disk with external"
-                 " snapshots that was detached stays open in its domain's QEMU"
-                 " until the domain is rebooted, or put back to a snapshot",
-                 why);
-    }
+    if (chain_images_active(&view.chain, vdev))
+        rc = manage_close_detached(app->manage, domain, err);
+    for (i = 0; path && i < tree->num_images && !rc; i++)
+        if (image_guard_same(tree->images[i].path, path))
+            rc = manage_check_unused(app->manage, vdev, &tree->images[i], err);
 out:
     manage_view_dispose(&view);
     return rc;
@@ -135,7 +128,7 @@ int main_block_attach(struct xl_app *app, int argc, char **argv)
     command_error_init(&err);
     /* Too few arguments, or a question for help. */
     if (app->dry_run || argc < 3 || argv[1][0] == '-') return hand_on(app);
-    rc = app_open(app, APP_READ, &err);
+    rc = app_open(app, APP_CHANGE, &err);
     if (!rc && system_disks_have_chains(app))
         rc = check_attach(app, argc, argv, &err);
     return rc ? command_end(app, rc, &err, MANAGE_OK) : hand_on(app);
@@ -192,8 +185,9 @@ static bool is_in(const chain_snapshot *snapshot, const char *vdev)
     return false;
 }
 
+/* *stays_open_r: QEMU will not close its images by itself. */
 static void remark_detach(struct xl_app *app, const char *domain,
-                          const char *vdev)
+                          const char *vdev, bool *stays_open_r)
 {
     struct manage_view view;
     const chain_active_disk *active;
@@ -214,17 +208,41 @@ static void remark_detach(struct xl_app *app, const char *domain,
     if (num && active)
         output_note(app, "to attach %s again, name its image %s (%s)", vdev,
                     active->path, libxl_disk_format_to_string(active->format));
+    *stays_open_r = view.running && active;
 out:
     manage_view_dispose(&view);
+}
+
+/* The system's xl does it as a child of ours: something is left to do. */
+static int detach_and_close(struct xl_app *app, const char *domain)
+{
+    struct system_xl_result result;
+    struct manage_error err;
+    int rc, outcome, status = EXIT_FAILURE;
+
+    command_error_init(&err);
+    system_xl_result_init(&result);
+    rc = system_xl_run(app, (const char *const *)app->argv + 1,
+                       SYSTEM_XL_STDERR_SHARE, &result, &err);
+    if (rc) goto out;
+    fwrite(result.out, 1, result.out_len, stdout);
+    if (WIFEXITED(result.status)) status = WEXITSTATUS(result.status);
+    if (system_xl_succeeded(&result))
+        rc = manage_close_detached(app->manage, domain, &err);
+out:
+    system_xl_result_dispose(&result);
+    outcome = command_end(app, rc, &err, MANAGE_OK);
+    return outcome ? outcome : status;
 }
 
 int main_block_detach(struct xl_app *app, int argc, char **argv)
 {
     struct manage_error err;
+    bool stays_open = false;
 
     command_error_init(&err);
-    if (argc < 3 || argv[1][0] == '-') return hand_on(app);
-    if (!app_open(app, APP_READ, &err) && system_disks_have_chains(app))
-        remark_detach(app, argv[1], argv[2]);
-    return hand_on(app);
+    if (app->dry_run || argc < 3 || argv[1][0] == '-') return hand_on(app);
+    if (!app_open(app, APP_CHANGE, &err) && system_disks_have_chains(app))
+        remark_detach(app, argv[1], argv[2], &stays_open);
+    return stays_open ? detach_and_close(app, argv[1]) : hand_on(app);
 }

@@ -197,6 +197,21 @@ int manage_check_unused(struct manage *m, const char *vdev,
     return ERROR_NOT_READY;
 }
 
+/* A file "stays-open" says why. */
+int manage_close_detached(struct manage *m, const char *domain,
+                          struct manage_error *err)
+{
+    char *text = read_file("stays-open", "");
+
+    (void)m;
+    note("close-detached [%s]", domain);
+    if (!text) return 0;
+    err->outcome = MANAGE_BUSY;
+    snprintf(err->text, sizeof(err->text), "%s", text);
+    free(text);
+    return ERROR_NOT_READY;
+}
+
 int manage_list_domains(struct manage *m, char ***names_r, int *num_r,
                         struct manage_error *err)
 {

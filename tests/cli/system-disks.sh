@@ -271,9 +271,22 @@ like "attach again as configured" \
     "5|xl: block-attach: disk xvda: its image $img/base.raw is frozen: the \
 snapshot 'clean' of domain 'web1' needs it as it is; its active image is \
 $img/over.qcow2 (qcow2): attach that|-N *"
+calls > /dev/null
 is "attach again what it had" \
     "$(attach_again "$(disk xvda "$img/over.qcow2" 1 qcow2)")" \
     "0||block-attach web1 a disk"
+is "first QEMU closes it" "$(calls | grep -v -e look -e list-)" "close-detached [web1]
+check-unused [xvda] [$img/over.qcow2]"
+is "attach another image by that name" \
+    "$(attach_again "$(disk xvda "$img/data.qcow2" 1 qcow2)")" \
+    "0||block-attach web1 a disk"
+is "first QEMU closes what it had" "$(calls | grep -v -e look -e list-)" \
+    "close-detached [web1]"
+printf "disk xvda is served still" | put stays-open
+like "attach again what QEMU does not let go" \
+    "$(attach_again "$(disk xvda "$img/over.qcow2" 1 qcow2)")" \
+    "4|xl: block-attach: disk xvda is served still|-N *"
+rm "$XL_TEST_DIR/stays-open"
 like "attach one that was merged away" \
     "$(attach_again "$(disk xvdd "$img/stale.qcow2" 1 qcow2)")" \
     "5|xl: block-attach: disk xvdd: its image $img/stale.qcow2 is one that no \
@@ -288,8 +301,7 @@ printf 'process 7 (qemu) has it open' | put in-use
 system_calls > /dev/null
 run "$xl" block-attach web1 "a disk" vdev=xvdz
 like "attach it when it is open" "$status $err $(system_calls | tail -n 1)" \
-    "4 xl: block-attach: disk xvdz: process 7 (qemu) has it open; a disk with \
-external snapshots that was detached *until the domain is rebooted*-N *"
+    "4 xl: block-attach: disk xvdz: process 7 (qemu) has it open -N *"
 disk xvdz "$img/over.qcow2" 0 qcow2 | put block.json
 run "$xl" block-attach web1 "a disk" vdev=xvdz
 is "attach it read-only when it is open" "$status $err" "0 "
@@ -322,6 +334,29 @@ is "detach: it is said what becomes of the snapshots" "$err" "xl: block-detach: 
 1 snapshot of domain 'web1' has the disk xvda: it stays, and later ones will \
 be without it
 xl: block-detach: to attach xvda again, name its image $img/over.qcow2 (qcow2)"
+is "detach: it does not run, there is nothing to close" \
+    "$(calls | grep close)" ""
+echo 5 | put web1.domid
+printf 'what it says\n' | put system-says
+run "$xl" -f block-detach web1 xvda
+is "detach from one that runs" "$status $out $(system_calls)" \
+    "0 what it says -f block-detach web1 xvda"
+is "detach: then QEMU closes the images" "$(calls | grep close)" \
+    "close-detached [web1]"
+printf "disk xvda is detached, but served still" | put stays-open
+run "$xl" block-detach web1 xvda
+like "detach: QEMU does not close them" "$status $err" \
+    "4 *xl: block-detach: disk xvda is detached, but served still"
+rm "$XL_TEST_DIR/stays-open"
+calls > /dev/null
+echo 3 | put system-status
+run "$xl" block-detach web1 xvda
+is "detach: the system's xl cannot" "$status $(calls | grep close)" "3 "
+rm "$XL_TEST_DIR/system-status" "$XL_TEST_DIR/system-says"
+system_calls > /dev/null
+run "$xl" -N block-detach web1 xvda
+is "detach in a dry run" "$status $err $(system_calls)" \
+    "0  -N block-detach web1 xvda"
 run "$xl" block-d web1 xvdz
 is "detach a disk without snapshots" "$status $err $(system_calls)" \
     "0  block-d web1 xvdz"

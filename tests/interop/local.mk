@@ -30,6 +30,7 @@ tests_interop_xenshim_la_LDFLAGS = -module -avoid-version -shared \
 	-rpath /nowhere
 
 interop_rig = \
+	tests/interop/external.py \
 	tests/interop/interop.py \
 	tests/interop/rig/__init__.py \
 	tests/interop/rig/blkfront.py \
@@ -45,6 +46,7 @@ interop_scripts = \
 	tests/interop/test-merge-live.py \
 	tests/interop/test-qdisk.py \
 	tests/interop/test-external.py \
+	tests/interop/test-hotplug.py \
 	tests/interop/test-monitor-sharing.py
 EXTRA_DIST += $(interop_rig) $(interop_scripts) \
 	tests/interop/README.md tests/interop/record.py

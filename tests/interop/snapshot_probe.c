@@ -313,6 +313,17 @@ static int do_overlay(struct probe *p)
                                      &p->diag);
 }
 
+/* VDEV PATH... */
+static int do_close(struct probe *p)
+{
+    int num = 0;
+
+    while (p->argv[num + 1]) num++;
+    return libxl_disk_detached_close(p->sctx, p->domid, p->argv[0],
+                                     (const char *const *)p->argv + 1, num,
+                                     &p->diag);
+}
+
 static const struct {
     const char *name;
     int (*run)(struct probe *p);
@@ -325,6 +336,7 @@ static const struct {
     { "list", do_list, 1, 1 },
     { "images", do_images, 0, 1 },
     { "overlay", do_overlay, 0, 4 },
+    { "close", do_close, 0, 2 },
 };
 
 int main(int argc, char **argv)

@@ -5,10 +5,12 @@ EXTRA_DIST += \
 	tests/system/bad-input.sh \
 	tests/system/disk-only.sh \
 	tests/system/external.sh \
+	tests/system/hotplug.sh \
 	tests/system/kill.sh \
 	tests/system/monitor.sh \
 	tests/system/lib.sh \
 	tests/system/manual.sh \
+	tests/system/migrate.sh \
 	tests/system/offline.sh \
 	tests/system/path_probe.c \
 	tests/system/paths.sh \

@@ -80,7 +80,7 @@ class Frontend:
         end = time.monotonic() + timeout
         while True:
             state = self.store.read(self.backend + '/state')
-            if state in [str(s) for s in states]:
+            if state in [s if s is None else str(s) for s in states]:
                 return
             if time.monotonic() > end:
                 raise Stuck('backend %d is in state %s, not %s' % (self.number, state, states))
@@ -102,6 +102,13 @@ class Frontend:
         self._await_backend([CLOSING, CLOSED], timeout)
         self.store.write(self.frontend + '/state', CLOSED)
         self._await_backend([CLOSED], timeout)
+
+    def leave(self, timeout=10):
+        """For good: the backend removes what it has of the device."""
+        self.store.write(self.frontend + '/state', CLOSING)
+        self._await_backend([CLOSING, CLOSED, None], timeout)
+        self.store.write(self.frontend + '/state', CLOSED)
+        self._await_backend([None], timeout)
 
     # I/O.
 

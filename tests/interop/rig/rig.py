@@ -116,6 +116,19 @@ class Rig:
         for frontend in self.frontends:
             frontend.connect()
 
+    def detach(self, index):
+        """As libxl and a guest that obeys do it; returns when QEMU has let go
+        of the device, whatever it made of its images."""
+        frontend = self.frontends[index]
+        self.xenstored.store.write(frontend.backend + '/online', 0)
+        self.xenstored.store.write(frontend.backend + '/state', blkfront.CLOSING)
+        frontend.leave()
+
+    def attach(self, index, path):
+        self.disks[index].path = path
+        self._add_vbd(self.disks[index])
+        self.frontends[index].connect()
+
     def __exit__(self, kind, error, trace):
         try:
             self.shut_down()

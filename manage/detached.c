@@ -27,6 +27,19 @@ static bool has_disk(const libxl_device_disk *disks, int num,
     return false;
 }
 
+bool domain_has_disk(struct operation *op, const char *vdev)
+{
+    libxl_device_disk *disks;
+    int num = 0;
+    bool has;
+
+    if (!op->running) return false;
+    disks = libxl_device_disk_list(op->m->ctx, op->domid, &num);
+    has = has_disk(disks, num, vdev);
+    if (disks) libxl_device_disk_list_free(disks, num);
+    return has;
+}
+
 static int close_once(struct operation *op, const char *vdev,
                       const char *const *paths, int num, bool *again_r)
 {

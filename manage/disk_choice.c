@@ -57,7 +57,7 @@ static int set_overlay(struct operation *op, const struct manage_create *args,
     if (!rc) rc = image_note_base(op, disk->path, disk->format);
     if (!rc)
         rc = image_note(op, disk->vdev, overlay->path, overlay->format,
-                        disk->path);
+                        disk->path, overlay->reuse);
     return rc;
 }
 

@@ -4,11 +4,13 @@
 #include "config.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "chain/durable.h"
 #include "chain/images.h"
 #include "manage/internal.h"
 
@@ -118,10 +120,11 @@ static int add_image(struct operation *op, const char *path,
 }
 
 int image_note(struct operation *op, const char *vdev, const char *path,
-               libxl_disk_format format, const char *backing)
+               libxl_disk_format format, const char *backing, bool reused)
 {
     int rc = add_image(op, path, format, backing, true);
 
+    if (!rc) op->journal.images[op->journal.num_images - 1].keep = reused;
     return rc ? rc : image_note_active(op, vdev, path, format);
 }
 
@@ -220,6 +223,34 @@ static int has_image(struct operation *op, const chain_active_disk *disk,
     libxl_snapshot_diag_dispose(&diag);
     if (!rc) libxl_disk_image_list_free(list, num);
     return rc;
+}
+
+int image_remove(struct operation *op, const char *path)
+{
+    struct chain_error why;
+    struct stat st;
+    char *folder;
+    bool gone;
+    int rc;
+
+    if (!lstat(path, &st) && !S_ISREG(st.st_mode)) return 0;
+    /* With its folder it is gone for good. */
+    folder = strdup(path);
+    if (!folder) return manage_fail_nomem(op->err);
+    rc = image_is_gone(op, dirname(folder), &gone);
+    free(folder);
+    if (rc || gone) return rc;
+    rc = chain_durable_remove(path, &why);
+    return rc ? manage_fail_chain(op->err, &why) : 0;
+}
+
+bool image_is_served(struct operation *op, const char *path)
+{
+    const chain_active_disk *disk;
+
+    if (!op->running) return false;
+    disk = image_disk(&op->chain, path);
+    return disk && domain_has_disk(op, disk->vdev);
 }
 
 /* libxl may name an image still from which the guest has gone: whoever was to

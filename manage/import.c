@@ -16,6 +16,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "chain/durable.h"
 #include "chain/name.h"
 #include "manage/config_json.h"
 #include "manage/import_check.h"
@@ -437,13 +438,15 @@ static bool is_named(struct import *in, int i)
 static int name_files(struct import *in)
 {
     chain_journal *journal = &in->op.journal;
+    struct chain_error ignored;     /* why they cannot have their names counts */
     int i, rc = 0;
 
     for (i = 0; i < in->num && !rc; i++)
         rc = new_file_publish(&in->files[i], in->op.err);
     if (!rc) return 0;
     for (i = 0; i < in->num; i++)
-        if (is_named(in, i)) unlink(in->where[i].path);
+        if (is_named(in, i))
+            chain_durable_remove(in->where[i].path, &ignored);
     for (i = 0; i < journal->num_images; i++)
         chain_image_dispose(&journal->images[i]);
     free(journal->images);

@@ -154,20 +154,54 @@ int image_to_libxl(const char *vdev, const char *path,
                    libxl_disk_format format, libxl_device_disk *disk_r,
                    struct manage_error *err);
 
+/* Which of these does the running domain have, with just this image? */
+void disks_served(struct operation *op, const chain_disk *const *disks,
+                  int num, bool *served_r);
+
 /* The domid to name when working on this disk: the running domain's, if it
  * has the disk, else LIBXL_SNAPSHOT_NO_DOMAIN. */
 uint32_t disk_domid(struct operation *op, const chain_disk *disk);
 
+/* ---- disk_snapshots.c ---- */
+
 /*
  * Does the image still hold the snapshot that the chain says it holds?
- * *present_r is false when it, or the image, is gone. A snapshot of that name
- * that was made at another time counts as gone, and *other_r is then true.
+ * present is false when it, or the image, is gone. A snapshot of that name
+ * that was made at another time counts as gone, and other is then true.
  */
+struct disk_presence {
+    bool present, other;
+};
+
+/* Of several disks of one snapshot, into found_r[num]; or of one. */
+int disks_have_snapshots(struct operation *op, const chain_disk *const *disks,
+                         int num, struct disk_presence *found_r);
 int disk_has_snapshot(struct operation *op, const chain_disk *disk,
                       bool *present_r, bool *other_r);
 
-/* Delete a disk's snapshot; one that is gone already is fine. */
+/* Delete the snapshots of several disks of one snapshot; those that are gone
+ * already are fine. After a failure some may be deleted. */
+int disks_delete_snapshots(struct operation *op,
+                           const chain_disk *const *disks, int num);
+/* The same of one, which may not know the date yet, when its name was free. */
 int disk_delete_snapshot(struct operation *op, const chain_disk *disk);
+
+/* Is this disk wanted? NULL: all are. */
+typedef bool disk_filter(void *user, const chain_disk *disk);
+
+/* The internal disks of a snapshot. *disks_r is malloc'd; what it points to is
+ * the snapshot's. */
+int disks_internal(const chain_snapshot *snapshot, disk_filter *wanted,
+                   void *user, const chain_disk ***disks_r, int *num_r,
+                   struct manage_error *err);
+
+/* Each of these, with what was found of it; ends at the first that is an
+ * error. */
+typedef int disk_visitor(struct operation *op, const chain_snapshot *snapshot,
+                         const chain_disk *disk,
+                         const struct disk_presence *found);
+int disks_visit(struct operation *op, const chain_snapshot *snapshot,
+                disk_filter *wanted, disk_visitor *visit, void *user);
 
 /* ---- mend.c ---- */
 
@@ -203,14 +237,15 @@ int image_choose_path(struct operation *op, const char *image,
                       const char *tag, char **path_r);
 
 /*
- * Add to op->journal: an image that we make, and the disk that is to have it;
+ * Add to op->journal: an image that we make, or that was made for us (reused:
+ * an undone operation leaves it), and the disk that is to have it;
  * the disk alone; the image below a new one, before that, unless the chain
  * knows it.
  */
 int image_note_active(struct operation *op, const char *vdev,
                       const char *path, libxl_disk_format format);
 int image_note(struct operation *op, const char *vdev, const char *path,
-               libxl_disk_format format, const char *backing);
+               libxl_disk_format format, const char *backing, bool reused);
 int image_note_base(struct operation *op, const char *path,
                     libxl_disk_format format);
 
@@ -229,11 +264,25 @@ bool image_is_kept(void *user, const char *path);
 const chain_active_disk *image_disk(const struct chain_model *model,
                                     const char *path);
 
+/* Does the running domain have the disk whose image this is, or is below its
+ * own? Nobody else can change it then. A disk that was detached is not. */
+bool image_is_served(struct operation *op, const char *path);
+
+/*
+ * Remove an image's file, and have that on the disk: when nothing knows of it
+ * any more, a power cut must not bring it back. One that is gone is fine, and
+ * one that is no file (a volume that was handed over) is let be.
+ */
+int image_remove(struct operation *op, const char *path);
+
 /* Before its file is removed: QEMU may have it open still, and libxl name it
  * as that of a disk that has gone over to another. */
 int image_close(struct operation *op, const char *path);
 
 /* ---- detached.c ---- */
+
+/* Does the running domain have this disk? Also false if it cannot be told. */
+bool domain_has_disk(struct operation *op, const char *vdev);
 
 /* Have QEMU close the images of disks that were detached. What cannot be
  * closed stands in the way of what needs it, which will say so. */

@@ -20,7 +20,7 @@
 
 static bool can_delete_now(struct operation *op, const chain_disk *disk)
 {
-    return !op->running || !chain_images_in_use(&op->chain, disk->path) ||
+    return !image_is_served(op, disk->path) ||
            disk_domid(op, disk) != LIBXL_SNAPSHOT_NO_DOMAIN;
 }
 

@@ -103,19 +103,16 @@ static int set_going(struct operation *op, const chain_snapshot *making,
 static int remove_new_images(struct operation *op)
 {
     const chain_journal *journal = &op->journal;
-    int i;
+    int i, rc = 0;
 
     if (journal->num_active) return 0;
-    for (i = 0; i < journal->num_images; i++) {
+    for (i = 0; i < journal->num_images && !rc; i++) {
         const chain_image *image = &journal->images[i];
 
         if (!image->ours || image->backing || !image->path) continue;
-        if (unlink(image->path) && errno != ENOENT)
-            return manage_fail(op->err, MANAGE_NEEDS_RECOVERY, "cannot remove"
-                               " the unfinished image %s: %s", image->path,
-                               strerror(errno));
+        rc = image_remove(op, image->path);
     }
-    return 0;
+    return rc;
 }
 
 /* By QEMU's word; libxl's stored path may lag behind. */
@@ -250,9 +247,7 @@ static int undo_overlays(struct operation *op, char **report)
             adopted = true;
         } else {
             rc = image_close(op, disk->path);
-            if (!rc && unlink(disk->path) && errno != ENOENT)
-                rc = manage_fail(op->err, MANAGE_FAILED, "cannot remove %s:"
-                                 " %s", disk->path, strerror(errno));
+            if (!rc && !image->keep) rc = image_remove(op, disk->path);
         }
         if (rc) return rc;
     }

@@ -64,7 +64,7 @@ static int choose_new(struct operation *op, const chain_snapshot *target,
     if (!rc && overlay) rc = image_note_base(op, disk->path, disk->format);
     if (!rc)
         rc = image_note(op, disk->vdev, path, LIBXL_DISK_FORMAT_QCOW2,
-                        overlay ? disk->path : NULL);
+                        overlay ? disk->path : NULL, false);
     free(path);
     return rc;
 }

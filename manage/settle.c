@@ -79,19 +79,6 @@ static int sync_folder_of(const char *path)
     return r;
 }
 
-/* A file that is gone is what was wanted. */
-static int remove_file(struct operation *op, const char *path)
-{
-    struct stat st;
-
-    if (!stat(path, &st) && !S_ISREG(st.st_mode)) return 0;
-    if (unlink(path) && errno != ENOENT)
-        return manage_fail(op->err, MANAGE_FAILED, "cannot remove %s: %s",
-                           path, strerror(errno));
-    sync_folder_of(path);
-    return 0;
-}
-
 static int wait_unused(struct operation *op, const chain_image *image)
 {
     libxl_snapshot_diag diag;
@@ -229,7 +216,7 @@ static int merge(struct settle *s)
         .user = s, .progress = on_progress, .stage = on_stage,
         .cancelled = on_cancelled, .committed = on_committed,
     };
-    bool live = op->running && user;
+    bool live = user && domain_has_disk(op, user->vdev);
     libxl_disk_merge_params params;
     libxl_snapshot_diag diag;
     libxl_device_disk disk;
@@ -301,7 +288,7 @@ static int remove_merged(struct operation *op, const char *path)
         return manage_fail_nomem(op->err);
     /* QEMU knows it by its first name. */
     rc = image_close(op, path);
-    if (!rc) rc = remove_file(op, aside);
+    if (!rc) rc = image_remove(op, aside);
     free(aside);
     return rc;
 }
@@ -333,7 +320,7 @@ static int do_remove(struct settle *s)
     manage_reached(s->op->m, "merge:remove");
     rc = wait_unused(s->op, s->step->image);
     if (!rc && s->step->image->ours)
-        rc = remove_file(s->op, s->step->image->path);
+        rc = image_remove(s->op, s->step->image->path);
     return rc ? rc : publish_step(s);
 }
 
@@ -347,7 +334,7 @@ static int remove_doomed(struct operation *op, const chain_image *image)
     rc = image_is_gone(op, image->path, &gone);
     if (!rc && gone) rc = remove_merged(op, image->path);
     if (!rc) rc = wait_unused(op, image);
-    return rc ? rc : remove_file(op, image->path);
+    return rc ? rc : image_remove(op, image->path);
 }
 
 int images_remove_doomed(struct operation *op)

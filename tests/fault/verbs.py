@@ -60,6 +60,13 @@ def line(world):
         world.write("xvdb", *range(8 - 3 * (3 - number), 9))
 
 
+def prepared(world):
+    """Somebody has made an overlay of xvda's image."""
+    tree(world)
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b",
+        world.active("xvda"), os.path.join(world.images, "prepared.qcow2"))
+
+
 def made(world):
     """Somebody has used qemu-img."""
     tree(world)
@@ -109,6 +116,9 @@ VERBS = [
          "--description", "two lines\nof text", "@", "new"),
     Verb("create-mixed", "tree", "snapshot-create", "--diskspec",
          "xvda,snapshot=external", "@", "new"),
+    Verb("create-reuse", "prepared", "snapshot-create", "--diskspec",
+         "xvda,snapshot=external,file=FOLDER/images/prepared.qcow2,reuse",
+         "@", "new"),
     Verb("revert-in-place", "tree", "snapshot-revert", "@", "s5"),
     Verb("revert-overlay", "tree", "snapshot-revert", "@", "s4"),
     Verb("revert-mixed", "tree", "snapshot-revert", "@", "s3"),

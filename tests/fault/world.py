@@ -83,6 +83,7 @@ class World:
             json.dump({"c_info": {"type": "pv", "name": domain, "uuid": UUID},
                        "b_info": {"max_memkb": 65536, "target_memkb": 65536,
                                   "type.pv": {}}, "disks": disks}, f)
+        self.prepared = None        # an overlay made by somebody else
         self.bytes = 0
 
     # ---- conditions ----
@@ -108,6 +109,8 @@ class World:
         shutil.copytree(os.path.join(where, "images"), self.images)
         if os.path.exists(os.path.join(where, "state")):
             shutil.copytree(os.path.join(where, "state"), self.state)
+        path = os.path.join(self.images, "prepared.qcow2")
+        self.prepared = path if os.path.exists(path) else None
 
     # ---- doing ----
 
@@ -227,12 +230,19 @@ class World:
         known = {i["path"] for i in chain.get("images", [])} | \
             {path for s in chain.get("snapshots", [])
              for _, _, path, _ in self.disks_of(s)} | set(self.base.values())
+        if self.prepared:
+            known.add(self.prepared)
         for name in os.listdir(self.images):
             path = os.path.join(self.images, name)
             if path not in known:
                 said.append("%s belongs to nobody" % path)
         said += ["%s is missing" % path for path in known
                  if not os.path.exists(path)]
+        # Handed over, or left: nobody has written to it.
+        if self.prepared and os.path.exists(self.prepared) and \
+                self.content(self.prepared) != \
+                self.content(self.active("xvda")):
+            said.append("%s is another than the disk" % self.prepared)
         if os.path.exists(os.path.join(self.state, "journal.json")):
             said.append("a journal is left")
         if chain:

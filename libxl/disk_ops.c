@@ -166,28 +166,35 @@ struct description {
     int num;
 };
 
+struct looking {
+    libxl_disk_snapshot *list;
+    bool missing_ok;
+};
+
 static int describe(struct disk_set *set, int i, const struct image_info *info,
                     void *user, libxl_snapshot_diag *diag)
 {
-    libxl_disk_snapshot *list = user;
+    const struct looking *looking = user;
     const struct image_snapshot *snapshot;
     int rc;
 
     rc = disk_set_find_snapshot(set, i, info, &snapshot, diag);
+    if (rc == ERROR_NOTFOUND && looking->missing_ok) return 0;
     if (rc == ERROR_NOTFOUND) disk_set_missing(set, i, diag);
     if (rc) return rc;
-    return export_snapshot(snapshot, &list[i]);
+    return export_snapshot(snapshot, &looking->list[i]);
 }
 
-int disk_set_describe(struct disk_set *set, libxl_disk_snapshot *list_r,
-                      libxl_snapshot_diag *diag)
+int disk_set_describe(struct disk_set *set, bool missing_ok,
+                      libxl_disk_snapshot *list_r, libxl_snapshot_diag *diag)
 {
+    struct looking looking = { list_r, missing_ok };
     int i, rc = 0;
 
     for (i = 0; i < set->num_disks; i++) libxl_disk_snapshot_init(&list_r[i]);
     for (i = 0; i < set->num_disks && !rc; i++)
         if (is_external(set, i)) rc = export_external(set, i, &list_r[i]);
-    if (!rc) rc = visit_images(set, describe, list_r, diag);
+    if (!rc) rc = visit_images(set, describe, &looking, diag);
     if (rc)
         for (i = 0; i < set->num_disks; i++)
             libxl_disk_snapshot_dispose(&list_r[i]);

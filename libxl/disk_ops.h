@@ -140,9 +140,10 @@ int disk_set_delete(struct disk_set *set, bool missing_ok,
 /*
  * What each image says of the handle's snapshot, in order, into
  * list_r[num_disks]; each is initialised here. On failure all are disposed.
+ * missing_ok: without it an element has no id; else ERROR_NOTFOUND.
  */
-int disk_set_describe(struct disk_set *set, libxl_disk_snapshot *list_r,
-                      libxl_snapshot_diag *diag);
+int disk_set_describe(struct disk_set *set, bool missing_ok,
+                      libxl_disk_snapshot *list_r, libxl_snapshot_diag *diag);
 
 /* All snapshots of the set's only disk. */
 int disk_set_list(struct disk_set *set, libxl_disk_snapshot **list_r,

@@ -23,24 +23,34 @@ int libxl_disk_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
     return rc;
 }
 
-/* handle may be NULL, for calls that are about no snapshot in particular. */
+/* handles may be NULL, for calls that are about no snapshot in particular. */
 typedef int disk_work(struct disk_set *set, void *user,
                       libxl_snapshot_diag *diag);
+
+static int on_disks(libxl_snapshot_ctx *sctx, uint32_t domid,
+                    const libxl_device_disk *disks,
+                    const libxl_snapshot_handle *handles, int num_disks,
+                    disk_work *work, void *user, libxl_snapshot_diag *diag)
+{
+    struct disk_set set;
+    int rc;
+
+    disk_set_init(&set);
+    rc = disk_set_gather(&set, sctx, domid, disks, handles, num_disks, diag);
+    if (!rc) rc = work(&set, user, diag);
+    disk_set_dispose(&set);
+    if (rc)
+        xls_diag(diag, rc, num_disks == 1 ? disks->vdev : NULL, "%s",
+                 libxl_error_to_string(rc));
+    return rc;
+}
 
 static int on_disk(libxl_snapshot_ctx *sctx, uint32_t domid,
                    const libxl_device_disk *disk,
                    const libxl_snapshot_handle *handle, disk_work *work,
                    void *user, libxl_snapshot_diag *diag)
 {
-    struct disk_set set;
-    int rc;
-
-    disk_set_init(&set);
-    rc = disk_set_gather(&set, sctx, domid, disk, handle, 1, diag);
-    if (!rc) rc = work(&set, user, diag);
-    disk_set_dispose(&set);
-    if (rc) xls_diag(diag, rc, disk->vdev, "%s", libxl_error_to_string(rc));
-    return rc;
+    return on_disks(sctx, domid, disk, handle, 1, work, user, diag);
 }
 
 /* Before its overlay is looked for, which has to be there and must not. */
@@ -61,15 +71,38 @@ static int do_delete(struct disk_set *set, void *user,
 }
 
 int libxl_disk_snapshot_delete(libxl_snapshot_ctx *sctx, uint32_t domid,
-                               const libxl_device_disk *disk,
-                               const libxl_snapshot_handle *handle,
-                               libxl_snapshot_diag *diag)
+                               const libxl_device_disk *disks,
+                               const libxl_snapshot_handle *handles,
+                               int num_disks, libxl_snapshot_diag *diag)
 {
-    int rc = check_internal(disk, handle, "merge it with its overlay"
-                            " (libxl_disk_merge)", diag);
+    int rc = 0, i;
 
-    if (rc) return rc;
-    return on_disk(sctx, domid, disk, handle, do_delete, NULL, diag);
+    for (i = 0; i < num_disks && !rc; i++)
+        rc = check_internal(&disks[i], &handles[i], "merge it with its overlay"
+                            " (libxl_disk_merge)", diag);
+    if (rc || num_disks <= 0) return rc;
+    return on_disks(sctx, domid, disks, handles, num_disks, do_delete, NULL,
+                    diag);
+}
+
+static int do_find(struct disk_set *set, void *user, libxl_snapshot_diag *diag)
+{
+    return disk_set_describe(set, true, user, diag);
+}
+
+int libxl_disk_snapshot_find(libxl_snapshot_ctx *sctx, uint32_t domid,
+                             const libxl_device_disk *disks,
+                             const libxl_snapshot_handle *handles,
+                             int num_disks, libxl_disk_snapshot *found_r,
+                             libxl_snapshot_diag *diag)
+{
+    int rc = 0, i;
+
+    for (i = 0; i < num_disks && !rc; i++)
+        rc = check_internal(&disks[i], &handles[i], "look for that", diag);
+    if (rc || num_disks <= 0) return rc;
+    return on_disks(sctx, domid, disks, handles, num_disks, do_find, found_r,
+                    diag);
 }
 
 static int do_revert(struct disk_set *set, void *user,

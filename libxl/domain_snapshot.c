@@ -340,7 +340,7 @@ static int complete(struct run *run)
     if (rc) return rc;
     list = calloc(run->disks.num_disks, sizeof(*list));
     if (!list) return ERROR_NOMEM;
-    rc = disk_set_describe(&run->disks, list, run->diag);
+    rc = disk_set_describe(&run->disks, false, list, run->diag);
     if (rc) {
         free(list);
         return rc;

@@ -204,15 +204,29 @@ int libxl_domain_fsthaw(libxl_snapshot_ctx *sctx, uint32_t domid,
                         uint32_t timeout_ms, libxl_snapshot_diag *diag);
 
 /*
- * Delete one snapshot of one disk, running or not. Other snapshots of the
- * disk stay valid. ERROR_NOTFOUND: the disk has no such snapshot; nothing was
- * changed. Atomic as far as the image format is: QEMU writes the new snapshot
- * table before it frees what the old one held.
+ * Delete one internal snapshot of each of a domain's disks, running or not.
+ * Other snapshots of the disks stay valid. ERROR_NOTFOUND: a disk has no such
+ * snapshot; running, nothing was changed then, else those before it may be
+ * deleted. After any other failure, too, some may be deleted. For each disk
+ * atomic as far as the image format is: QEMU writes the new snapshot table
+ * before it frees what the old one held. A running guest is paused meanwhile.
  */
 int libxl_disk_snapshot_delete(libxl_snapshot_ctx *sctx, uint32_t domid,
-                               const libxl_device_disk *disk,
-                               const libxl_snapshot_handle *handle,
-                               libxl_snapshot_diag *diag);
+                               const libxl_device_disk *disks,
+                               const libxl_snapshot_handle *handles,
+                               int num_disks, libxl_snapshot_diag *diag);
+
+/*
+ * What the images of a domain's disks say of the internal snapshots that the
+ * handles name: found_r[num_disks], initialised here, and on success the
+ * caller's to dispose of. One whose id is NULL is not there. ERROR_INVAL: an
+ * image has several of that name.
+ */
+int libxl_disk_snapshot_find(libxl_snapshot_ctx *sctx, uint32_t domid,
+                             const libxl_device_disk *disks,
+                             const libxl_snapshot_handle *handles,
+                             int num_disks, libxl_disk_snapshot *found_r,
+                             libxl_snapshot_diag *diag);
 
 /*
  * The snapshots that the disk's image holds, whoever made them, in the

@@ -58,45 +58,43 @@ out:
     return rc;
 }
 
+/* Can nobody else's use of the image be in the way? */
+static int check_disk(struct operation *op, const chain_snapshot *snapshot,
+                      const chain_disk *disk,
+                      const struct disk_presence *found)
+{
+    libxl_snapshot_diag diag;
+    libxl_device_disk image;
+    int rc;
+
+    if (!found->present || disk_domid(op, disk) != LIBXL_SNAPSHOT_NO_DOMAIN)
+        return 0;
+    /* Below the running guest's own: see leftovers.c. */
+    if (image_is_served(op, disk->path)) return 0;
+    rc = disk_to_libxl(disk, &image, op->err);
+    if (rc) return rc;
+    libxl_snapshot_diag_init(&diag);
+    rc = libxl_disk_snapshot_wait_unused(op->m->sctx, &image,
+                                         LIBXL_SNAPSHOT_NO_DOMAIN, 0, &diag);
+    if (rc) manage_fail_library(op->err, rc, &diag);
+    libxl_snapshot_diag_dispose(&diag);
+    libxl_device_disk_dispose(&image);
+    return rc;
+}
+
 /* Can the disks be worked on? Better asked before the chain forgets them. */
 static int check_disks(struct operation *op, const struct targets *targets)
 {
-    bool present, other;
+    const chain_snapshot *s;
     size_t i;
-    int k, rc;
+    int rc = 0;
 
-    for (i = 0; i < targets->num; i++) {
-        const chain_snapshot *s =
-            chain_model_by_serial(&op->chain, targets->serials[i]);
-
-        for (k = 0; k < s->num_disks; k++) {
-            const chain_disk *disk = &s->disks[k];
-            libxl_snapshot_diag diag;
-            libxl_device_disk image;
-
-            if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL) continue;
-            rc = disk_has_snapshot(op, disk, &present, &other);
-            if (rc) return rc;
-            if (!present) continue;
-            if (disk_domid(op, disk) != LIBXL_SNAPSHOT_NO_DOMAIN) continue;
-            /* Below the running guest's own: see leftovers.c. */
-            if (op->running && chain_images_in_use(&op->chain, disk->path))
-                continue;
-            rc = disk_to_libxl(disk, &image, op->err);
-            if (rc) return rc;
-            libxl_snapshot_diag_init(&diag);
-            rc = libxl_disk_snapshot_wait_unused(op->m->sctx, &image,
-                                                 LIBXL_SNAPSHOT_NO_DOMAIN, 0,
-                                                 &diag);
-            if (rc) manage_fail_library(op->err, rc, &diag);
-            libxl_snapshot_diag_dispose(&diag);
-            libxl_device_disk_dispose(&image);
-            if (rc) return rc;
-        }
-        rc = manual_check_delete(op, s);
-        if (rc) return rc;
+    for (i = 0; i < targets->num && !rc; i++) {
+        s = chain_model_by_serial(&op->chain, targets->serials[i]);
+        rc = disks_visit(op, s, NULL, check_disk, NULL);
+        if (!rc) rc = manual_check_delete(op, s);
     }
-    return 0;
+    return rc;
 }
 
 static void plan_images(struct operation *op, const struct targets *targets,
@@ -243,19 +241,23 @@ static int forget(struct operation *op)
     return rc;
 }
 
+static bool is_no_leftover(void *user, const chain_disk *disk)
+{
+    return !leftovers_have(user, disk);
+}
+
 static int release(struct operation *op, const chain_snapshot *snapshot)
 {
+    const chain_disk **disks = NULL;
     struct chain_error why;
-    int i, rc;
+    int num, rc;
 
-    for (i = 0; i < snapshot->num_disks; i++) {
-        if (snapshot->disks[i].treatment != CHAIN_DISK_TREATMENT_INTERNAL ||
-            leftovers_have(op, &snapshot->disks[i]))
-            continue;
-        manage_reached(op->m, "delete:disk");
-        rc = disk_delete_snapshot(op, &snapshot->disks[i]);
-        if (rc) return rc;
-    }
+    rc = disks_internal(snapshot, is_no_leftover, op, &disks, &num, op->err);
+    if (rc) return rc;
+    if (num) manage_reached(op->m, "delete:disk");
+    rc = disks_delete_snapshots(op, disks, num);
+    free(disks);
+    if (rc) return rc;
     manage_reached(op->m, "delete:payload");
     rc = chain_store_payload_remove(op->store, snapshot->serial, &why);
     return rc ? manage_fail_chain(op->err, &why) : 0;

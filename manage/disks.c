@@ -144,88 +144,35 @@ static bool same_file(const char *a, const char *b)
            sa.st_ino == sb.st_ino;
 }
 
+static bool is_served(const libxl_device_disk *disks, int num,
+                      const chain_disk *disk)
+{
+    int i;
+
+    for (i = 0; i < num; i++)
+        if (disks[i].vdev && !strcmp(disks[i].vdev, disk->vdev) &&
+            same_file(disks[i].pdev_path, disk->path))
+            return true;
+    return false;
+}
+
+void disks_served(struct operation *op, const chain_disk *const *disks,
+                  int num, bool *served_r)
+{
+    libxl_device_disk *domains = NULL;
+    int i, num_domains = 0;
+
+    if (op->running)
+        domains = libxl_device_disk_list(op->m->ctx, op->domid, &num_domains);
+    for (i = 0; i < num; i++)
+        served_r[i] = is_served(domains, num_domains, disks[i]);
+    if (domains) libxl_device_disk_list_free(domains, num_domains);
+}
+
 uint32_t disk_domid(struct operation *op, const chain_disk *disk)
 {
-    uint32_t domid = LIBXL_SNAPSHOT_NO_DOMAIN;
-    libxl_device_disk *disks;
-    int i, num = 0;
+    bool served;
 
-    if (!op->running) return domid;
-    disks = libxl_device_disk_list(op->m->ctx, op->domid, &num);
-    for (i = 0; i < num; i++)
-        if (!strcmp(disks[i].vdev, disk->vdev) &&
-            same_file(disks[i].pdev_path, disk->path))
-            domid = op->domid;
-    if (disks) libxl_device_disk_list_free(disks, num);
-    return domid;
-}
-
-static bool is_it(const libxl_disk_snapshot *there, const chain_disk *disk)
-{
-    return there->date_sec == disk->date_sec &&
-           there->date_nsec == disk->date_nsec;
-}
-
-int disk_has_snapshot(struct operation *op, const chain_disk *disk,
-                      bool *present_r, bool *other_r)
-{
-    libxl_disk_snapshot *list = NULL;
-    libxl_snapshot_diag diag;
-    libxl_device_disk image;
-    bool gone;
-    int i, rc, num = 0;
-
-    *present_r = *other_r = false;
-    rc = image_is_gone(op, disk->path, &gone);
-    if (rc || gone) return rc;
-    rc = disk_to_libxl(disk, &image, op->err);
-    if (rc) return rc;
-    libxl_snapshot_diag_init(&diag);
-    rc = libxl_disk_snapshot_list(op->m->sctx, disk_domid(op, disk), &image,
-                                  &list, &num, &diag);
-    if (rc) {
-        manage_fail_library(op->err, rc, &diag);
-        goto out;
-    }
-    for (i = 0; i < num; i++) {
-        if (strcmp(list[i].handle.u.qcow2.name, disk->handle.u.qcow2.name))
-            continue;
-        *present_r = is_it(&list[i], disk);
-        *other_r = !*present_r;
-    }
-    libxl_disk_snapshot_list_free(list, num);
-out:
-    libxl_snapshot_diag_dispose(&diag);
-    libxl_device_disk_dispose(&image);
-    return rc;
-}
-
-int disk_delete_snapshot(struct operation *op, const chain_disk *disk)
-{
-    libxl_snapshot_diag diag;
-    libxl_device_disk image;
-    bool present, other, gone;
-    int rc;
-
-    /* An image that is gone holds nothing any more, and one that was made
-     * anew may hold somebody else's snapshot of the same name. A create that
-     * is undone never learnt the date, and its name was free. */
-    rc = image_is_gone(op, disk->path, &gone);
-    if (rc || gone) return rc;
-    if (disk->date_sec) {
-        rc = disk_has_snapshot(op, disk, &present, &other);
-        if (rc || !present) return rc;
-    }
-    rc = disk_to_libxl(disk, &image, op->err);
-    if (rc) return rc;
-    libxl_snapshot_diag_init(&diag);
-    rc = libxl_disk_snapshot_delete(op->m->sctx, disk_domid(op, disk), &image,
-                                    &disk->handle, &diag);
-    if (rc == ERROR_NOTFOUND)
-        rc = 0;
-    else if (rc)
-        manage_fail_library(op->err, rc, &diag);
-    libxl_snapshot_diag_dispose(&diag);
-    libxl_device_disk_dispose(&image);
-    return rc;
+    disks_served(op, &disk, 1, &served);
+    return served ? op->domid : LIBXL_SNAPSHOT_NO_DOMAIN;
 }

@@ -7,6 +7,7 @@ libmanage_la_SOURCES = \
 	manage/detached.c \
 	manage/disk_choice.c manage/disk_choice.h \
 	manage/delete.c \
+	manage/disk_snapshots.c \
 	manage/disks.c \
 	manage/domain.c \
 	manage/dump.c \

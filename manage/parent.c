@@ -72,33 +72,34 @@ static bool descends(const struct chain_model *chain,
     return !had_disks;
 }
 
-/* The images must still hold what the chain says that they descend from. */
-static int check_parent(struct operation *op, const chain_snapshot *snapshot,
-                        const chain_snapshot *parent)
+struct heir {
+    const struct chain_model *chain;
+    const chain_snapshot *snapshot;
+};
+
+static bool is_inherited(void *user, const chain_disk *disk)
 {
-    bool present, other;
-    int i, rc;
+    const struct heir *heir = user;
 
-    for (i = 0; i < parent->num_disks; i++) {
-        const chain_disk *disk = &parent->disks[i];
+    return has_disk(heir->chain, heir->snapshot, disk->path);
+}
 
-        if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL) continue;
-        if (!has_disk(&op->chain, snapshot, disk->path)) continue;
-        rc = disk_has_snapshot(op, disk, &present, &other);
-        if (rc) return rc;
-        if (!present)
-            return manage_fail(op->err, MANAGE_REFUSED, "disk %s: its image %s"
-                " %s the snapshot '%s' that it should descend from; was it"
-                " replaced? If so, 'xl snapshot-delete %s %s' first",
-                disk->vdev, disk->path, other ? "holds another snapshot in the"
-                " place of" : "does not hold", parent->name, op->domain,
-                parent->name);
-    }
-    return 0;
+/* The images must still hold what the chain says that they descend from. */
+static int check_disk(struct operation *op, const chain_snapshot *parent,
+                      const chain_disk *disk,
+                      const struct disk_presence *found)
+{
+    if (found->present) return 0;
+    return manage_fail(op->err, MANAGE_REFUSED, "disk %s: its image %s %s the"
+        " snapshot '%s' that it should descend from; was it replaced? If so,"
+        " 'xl snapshot-delete %s %s' first", disk->vdev, disk->path,
+        found->other ? "holds another snapshot in the place of"
+        : "does not hold", parent->name, op->domain, parent->name);
 }
 
 int parent_place(struct operation *op, chain_snapshot *snapshot)
 {
+    struct heir heir = { &op->chain, snapshot };
     const chain_snapshot *parent;
     struct chain_error why;
     int rc;
@@ -111,5 +112,5 @@ int parent_place(struct operation *op, chain_snapshot *snapshot)
         snapshot->parent = 0;
         return 0;
     }
-    return check_parent(op, snapshot, parent);
+    return disks_visit(op, parent, is_inherited, check_disk, &heir);
 }

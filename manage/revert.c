@@ -43,22 +43,24 @@ static void outlook_dispose(struct outlook *outlook)
 
 /* ---- what can be refused ---- */
 
-static int check_internal(struct operation *op, const chain_snapshot *target,
-                          const chain_disk *disk)
+static bool is_put_back(void *user, const chain_disk *disk)
 {
-    bool present, other;
-    int rc;
+    const struct operation *op = user;
 
-    rc = disk_has_snapshot(op, disk, &present, &other);
-    if (rc) return rc;
-    if (!present)
-        return manage_fail(op->err, MANAGE_REFUSED, "disk %s: the image %s %s"
-            " '%s', so there is nothing to go back to; it was %s", disk->vdev,
-            disk->path, access(disk->path, F_OK) ? "is gone, and with it"
-            : "does not hold", target->name, other
-            ? "replaced by another snapshot of that name"
-            : "deleted by other means than xl");
-    return 0;
+    return revert_disk_way(&op->chain, disk) != REVERT_DISK_NOTHING;
+}
+
+static int check_internal(struct operation *op, const chain_snapshot *target,
+                          const chain_disk *disk,
+                          const struct disk_presence *found)
+{
+    if (found->present) return 0;
+    return manage_fail(op->err, MANAGE_REFUSED, "disk %s: the image %s %s"
+        " '%s', so there is nothing to go back to; it was %s", disk->vdev,
+        disk->path, access(disk->path, F_OK) ? "is gone, and with it"
+        : "does not hold", target->name, found->other
+        ? "replaced by another snapshot of that name"
+        : "deleted by other means than xl");
 }
 
 static int check_disk(struct operation *op, const chain_snapshot *target,
@@ -71,14 +73,11 @@ static int check_disk(struct operation *op, const chain_snapshot *target,
     if (revert_disk_way(&op->chain, disk) == REVERT_DISK_NOTHING) return 0;
     if (disk->treatment == CHAIN_DISK_TREATMENT_MANUAL)
         return manual_check_revert(op, target, disk);
-    if (disk->treatment == CHAIN_DISK_TREATMENT_INTERNAL)
-        rc = check_internal(op, target, disk);
-    else if (access(disk->path, R_OK))
-        rc = manage_fail(op->err, MANAGE_REFUSED, "disk %s: the image %s of"
-                         " '%s' cannot be read: %s", disk->vdev, disk->path,
-                         target->name, strerror(errno));
-    if (rc) return rc;
-
+    if (disk->treatment != CHAIN_DISK_TREATMENT_INTERNAL &&
+        access(disk->path, R_OK))
+        return manage_fail(op->err, MANAGE_REFUSED, "disk %s: the image %s of"
+                           " '%s' cannot be read: %s", disk->vdev, disk->path,
+                           target->name, strerror(errno));
     rc = disk_to_libxl(disk, &image, op->err);
     if (rc) return rc;
     libxl_snapshot_diag_init(&diag);
@@ -112,11 +111,12 @@ static int check_payload(struct operation *op, const chain_snapshot *target,
 static int check(struct operation *op, const chain_snapshot *target,
                  chain_domain_state state)
 {
-    int i, rc = 0;
+    int i, rc;
 
     if (op->running && op->info.dying)
         return manage_fail(op->err, MANAGE_BUSY, "the domain '%s' is being"
                            " destroyed; wait until it is gone", op->domain);
+    rc = disks_visit(op, target, is_put_back, check_internal, op);
     for (i = 0; i < target->num_disks && !rc; i++)
         rc = check_disk(op, target, &target->disks[i]);
     if (rc || state == CHAIN_DOMAIN_STATE_OFF) return rc;

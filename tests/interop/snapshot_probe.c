@@ -268,7 +268,23 @@ static int do_create(struct probe *p)
 static int do_delete(struct probe *p)
 {
     return libxl_disk_snapshot_delete(p->sctx, p->domid, p->disks.disk,
-                                      p->disks.handle, &p->diag);
+                                      p->disks.handle, p->disks.num, &p->diag);
+}
+
+static int do_find(struct probe *p)
+{
+    libxl_disk_snapshot found[MAX_DISKS];
+    int rc, i;
+
+    rc = libxl_disk_snapshot_find(p->sctx, p->domid, p->disks.disk,
+                                  p->disks.handle, p->disks.num, found,
+                                  &p->diag);
+    for (i = 0; i < p->disks.num && !rc; i++) {
+        printf("%s %s\n", p->disks.disk[i].vdev,
+               found[i].id ? found[i].handle.u.qcow2.name : "-");
+        libxl_disk_snapshot_dispose(&found[i]);
+    }
+    return rc;
 }
 
 static int do_list(struct probe *p)
@@ -333,6 +349,7 @@ static const struct {
     { "plan", do_plan, 1, 1 },
     { "create", do_create, 1, 0 },
     { "delete", do_delete, 1, 1 },
+    { "find", do_find, 1, 1 },
     { "list", do_list, 1, 1 },
     { "images", do_images, 0, 1 },
     { "overlay", do_overlay, 0, 4 },

@@ -31,7 +31,8 @@ detached() {
 
 # QEMU serves it, and the guest has it: libxl does not look.
 comes_up() {
-    local n path=/local/domain/0/backend/qdisk/$(xl domid g)/51776/state
+    local n path
+    path=/local/domain/0/backend/qdisk/$(xl domid g)/51776/state
     for n in $(seq 40); do
         [ "$(xenstore-read "$path")" = 4 ] && return
         sleep 0.25

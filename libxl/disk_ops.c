@@ -310,7 +310,7 @@ int disk_set_repair(struct disk_set *set, libxl_snapshot_diag *diag)
         if (!rc && check.corruptions + check.errors) {
             diag_set(&d, "%s is damaged, as 'qemu-img check' shows",
                      path_of(set, i));
-            rc = ERROR_FAIL;
+            rc = ERROR_INVAL;
         }
         if (rc)
             xls_diag(diag, rc, vdev_of(set, i), "disk %s: %s", vdev_of(set, i),

@@ -257,7 +257,7 @@ int libxl_disk_snapshot_revert(libxl_snapshot_ctx *sctx,
  * never be free again, and 'qemu-img check' speaks of errors. This counts them
  * anew; what the image and its snapshots hold does not change. May be repeated.
  * ERROR_NOT_READY: somebody has the image open, and nothing was done.
- * ERROR_FAIL: it is damaged in another way, which is left as it is.
+ * ERROR_INVAL: it is damaged in another way, which is left as it is.
  */
 int libxl_disk_image_repair(libxl_snapshot_ctx *sctx,
                             const libxl_device_disk *disk,

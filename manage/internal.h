@@ -52,6 +52,7 @@ struct operation {
     struct chain_model chain;
     chain_journal journal;      /* what we have written, or found */
     bool journaled;             /* it is on the disk */
+    bool unsound;               /* an image was found damaged */
     char *configuration;        /* of a domain that is off and has no chain */
     /* The snapshot whose configuration is the domain's when it is off and
      * nothing else tells of one; NULL: none. Borrowed. */

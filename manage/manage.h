@@ -33,7 +33,7 @@ enum manage_outcome {
     MANAGE_NO_SPACE,        /* refused: it would not fit */
     MANAGE_ROLLED_BACK,     /* failed, and everything is as it was */
     MANAGE_NEEDS_RECOVERY,  /* failed half way; snapshot-recover goes on */
-    MANAGE_DAMAGED,         /* the chain on disk cannot be trusted */
+    MANAGE_DAMAGED,         /* the chain, or an image, cannot be trusted */
 };
 
 struct manage_error {

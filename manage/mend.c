@@ -54,6 +54,7 @@ static int mend_disk(struct operation *op, const chain_disk *disk)
     rc = libxl_disk_image_repair(op->m->sctx, &image, &diag);
     if (rc && rc != ERROR_NOT_READY)
         manage_warn(op->m, "'%s': %s", op->domain, diag.message);
+    if (rc == ERROR_INVAL) op->unsound = true;
     libxl_snapshot_diag_dispose(&diag);
     libxl_device_disk_dispose(&image);
     return 0;

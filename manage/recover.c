@@ -468,6 +468,10 @@ int roll_back(struct operation *op)
         manage_fail(err, MANAGE_NEEDS_RECOVERY, "%.400s; what is left to do"
                     " could not be done (%.400s): run 'xl snapshot-recover"
                     " %.100s'", first.text, second.text, op->domain);
+    else if (op->unsound)
+        manage_fail(err, MANAGE_DAMAGED, "%.800s; that was undone, but an image"
+                    " is damaged: look at it with 'qemu-img check' before it"
+                    " is used", first.text);
     else
         manage_fail(err, MANAGE_ROLLED_BACK, "%.800s; nothing was changed in"
                     " the end", first.text);

@@ -157,7 +157,8 @@ CUTS = [
 ]
 
 CONDITIONS = {f.__name__: f
-              for f in (empty, tree, line, made, dumped, lost, exported)}
+              for f in (empty, tree, line, prepared, made, dumped, lost,
+                        exported)}
 for _verb, _point in CUTS:
     _name = "recover-%s-%s" % (_verb, _point.split(":")[1])
     CONDITIONS[_name] = cut(BY_NAME[_verb], _point)

@@ -47,6 +47,7 @@ interop_scripts = \
 	tests/interop/test-qdisk.py \
 	tests/interop/test-external.py \
 	tests/interop/test-hotplug.py \
+	tests/interop/test-internal.py \
 	tests/interop/test-monitor-sharing.py
 EXTRA_DIST += $(interop_rig) $(interop_scripts) \
 	tests/interop/README.md tests/interop/record.py

@@ -185,9 +185,9 @@ static bool is_in(const chain_snapshot *snapshot, const char *vdev)
     return false;
 }
 
-/* *stays_open_r: QEMU will not close its images by itself. */
+/* *may_stay_r: the domain has images that QEMU would not close by itself. */
 static void remark_detach(struct xl_app *app, const char *domain,
-                          const char *vdev, bool *stays_open_r)
+                          const char *vdev, bool *may_stay_r)
 {
     struct manage_view view;
     const chain_active_disk *active;
@@ -208,7 +208,8 @@ static void remark_detach(struct xl_app *app, const char *domain,
     if (num && active)
         output_note(app, "to attach %s again, name its image %s (%s)", vdev,
                     active->path, libxl_disk_format_to_string(active->format));
-    *stays_open_r = view.running && active;
+    /* Whichever disk it is: it may be named as a number. */
+    *may_stay_r = view.running && view.chain.tree.num_active;
 out:
     manage_view_dispose(&view);
 }
@@ -235,14 +236,26 @@ out:
     return outcome ? outcome : status;
 }
 
+/* The domain and the device, wherever the options are. */
+static int detach_words(int argc, char **argv, const char *words_r[2])
+{
+    int i, num = 0;
+
+    for (i = 1; i < argc && num < 2; i++)
+        if (argv[i][0] != '-') words_r[num++] = argv[i];
+    return num;
+}
+
 int main_block_detach(struct xl_app *app, int argc, char **argv)
 {
+    const char *words[2];
     struct manage_error err;
-    bool stays_open = false;
+    bool may_stay = false;
 
     command_error_init(&err);
-    if (app->dry_run || argc < 3 || argv[1][0] == '-') return hand_on(app);
+    if (app->dry_run || detach_words(argc, argv, words) < 2)
+        return hand_on(app);
     if (!app_open(app, APP_CHANGE, &err) && system_disks_have_chains(app))
-        remark_detach(app, argv[1], argv[2], &stays_open);
-    return stays_open ? detach_and_close(app, argv[1]) : hand_on(app);
+        remark_detach(app, words[0], words[1], &may_stay);
+    return may_stay ? detach_and_close(app, words[0]) : hand_on(app);
 }

@@ -343,6 +343,10 @@ is "detach from one that runs" "$status $out $(system_calls)" \
     "0 what it says -f block-detach web1 xvda"
 is "detach: then QEMU closes the images" "$(calls | grep close)" \
     "close-detached [web1]"
+run "$xl" block-detach --force web1 51712
+is "detach with an option, and by number" \
+    "$status $(system_calls | tail -n 1) $(calls | grep close)" \
+    "0 block-detach --force web1 51712 close-detached [web1]"
 printf "disk xvda is detached, but served still" | put stays-open
 run "$xl" block-detach web1 xvda
 like "detach: QEMU does not close them" "$status $err" \

@@ -10,7 +10,7 @@ import time
 from . import boot, build, slot, tree
 from .common import (EXIT_PREPARE, LabError, RELEASES, cache_dir, parse_size,
                      say, scratch_folder)
-from .machine import Drive
+from .machine import PROCESSORS, Drive
 from .process import Interrupted, catch_signals
 from .session import Session
 
@@ -54,6 +54,10 @@ def _parser():
                        "the CPU that it needs (default: %(default)s)")
         p.add_argument("--drive", metavar="FILE[,size=N][,bps-write=N]",
                        help="a drive that outlives the machine, on /data")
+        p.add_argument("--cpus", type=int, choices=[1, 2, 4],
+                       default=PROCESSORS, help="processors of the machine; a "
+                       "run waits until the host has as many that no other "
+                       "machine uses (default: %(default)s)")
         p.add_argument("--mem", default="3G", metavar="SIZE",
                        help="memory of the machine (default: %(default)s)")
         p.add_argument("--dom0-mem", default="1536M", metavar="SIZE",
@@ -140,7 +144,7 @@ def _boot_and_run(options, groups):
             installed = build.obtain(options.release, root,
                                      copy_to=os.path.join(scratch, "installed"))
         say("console log: %s/console.log" % out)
-        with slot.take():
+        with slot.take(options.cpus):
             return _boots(options, groups, out, images, root, installed,
                           environment, drive)
     finally:
@@ -148,8 +152,9 @@ def _boot_and_run(options, groups):
 
 
 def _boots(options, groups, out, images, root, installed, environment, drive):
-    memory = {"memory": parse_size(options.mem) >> 20,
-              "dom0_memory": parse_size(options.dom0_mem) >> 20}
+    machine = {"memory": parse_size(options.mem) >> 20,
+               "dom0_memory": parse_size(options.dom0_mem) >> 20,
+               "processors": options.cpus}
     limit = getattr(options, "timeout", None)
     deadline = time.monotonic() + limit if limit else float("inf")
     boots = [[g] for g in groups] if getattr(options, "reboot_between", False) \
@@ -158,7 +163,7 @@ def _boots(options, groups, out, images, root, installed, environment, drive):
     for scripts in boots:
         with Session(out, images, root, installed, deadline,
                      options.boot_timeout, environment, drive=drive,
-                     guest_type=options.type, **memory) as session:
+                     guest_type=options.type, **machine) as session:
             session.wait_ready()
             for argv in scripts:
                 start = time.monotonic()

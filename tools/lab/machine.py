@@ -51,19 +51,24 @@ class Drive:
         return ["-drive", drive, "-device", "virtio-blk-pci,drive=data"]
 
 
+PROCESSORS = 2
+
+
 class Machine:
     """Xen and dom0 on an emulated PC. Its first disk is dom0's scratch space,
     its second the user's drive."""
 
     def __init__(self, boot, shares, scratch, console, disk, guest_type="pv",
-                 memory=3072, dom0_memory=1536, drive=None):
+                 memory=3072, dom0_memory=1536, processors=PROCESSORS,
+                 drive=None):
         self.console = console
         self._socket = os.path.join(scratch, "console.sock")
         self._log = os.path.join(scratch, "qemu.log")
         kernel = os.path.join(boot, "vmlinux")
         image = os.path.join(boot, "dom0.img")
         argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi",
-                "-cpu", _CPU[guest_type], "-smp", "2", "-m", str(memory),
+                "-cpu", _CPU[guest_type], "-smp", str(processors),
+                "-m", str(memory),
                 "-nodefaults", "-display", "none", "-no-reboot",
                 "-chardev", "socket,id=con,path=%s,server=on,wait=off,"
                 "logappend=on,logfile=%s" % (self._socket, console.replace(",", ",,")),

@@ -28,6 +28,8 @@ from .volatile import VolatileDrive
 
 _SCRIPTS = {"off": "tests/power/off.py", "running": "tests/power/running.py"}
 _DRIVE_BYTES = 4 << 30
+# Two at a time, on a host with two.
+_PROCESSORS = 1
 _PATIENCE = 600         # a round that takes longer hangs
 
 
@@ -179,7 +181,8 @@ class PowerCut:
             environment["POWER_WITHOUT_FSYNC"] = "yes"
         deadline = time.monotonic() + _PATIENCE
         with Session(self._out, self._images, self._root, self._installed,
-                     deadline, 300, environment, drive=drive) as session:
+                     deadline, 300, environment, drive=drive,
+                     processors=_PROCESSORS) as session:
             session.wait_ready()
             return session.run(argv, sys.stdout.buffer, moment)
 
@@ -212,7 +215,7 @@ def main(argv):
         scratch = scratch_folder()
         cut = PowerCut(options, out, scratch)
         say("logs: %s" % out)
-        with slot.take():
+        with slot.take(_PROCESSORS):
             return cut.run()
     except LabError as e:
         say(str(e))

@@ -37,11 +37,10 @@ def make_event_channel(directory, port):
 
 
 class Frontend:
-    def __init__(self, directory, store, index, number):
+    def __init__(self, directory, store, index, number, domid):
         self.store = store
         self.number = number
-        self.frontend = '/local/domain/1/device/vbd/%d' % number
-        self.backend = '/local/domain/0/backend/qdisk/1/%d' % number
+        self.belong_to(domid)
         self.first_page = 1 + index * PAGES_PER_DISK
         self.port = 100 + index
         self.offset = self.first_page * PAGE
@@ -54,6 +53,11 @@ class Frontend:
         index_at = lambda n: ctypes.c_uint32.from_buffer(self.memory, self.offset + 4 * n)
         self.req_prod, self.req_event, self.rsp_prod, self.rsp_event = map(index_at, range(4))
         self._reset()
+
+    def belong_to(self, domid):
+        """Also later: the guest goes on as another domain, as after a restore."""
+        self.frontend = '/local/domain/%d/device/vbd/%d' % (domid, self.number)
+        self.backend = '/local/domain/0/backend/qdisk/%d/%d' % (domid, self.number)
 
     def _open_channel(self, directory, side):
         path = os.path.join(directory, 'evtchn.%d.%s' % (self.port, side))

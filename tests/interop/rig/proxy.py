@@ -17,14 +17,14 @@ FAULTS = ('refuse', 'hang-up', 'lose-answer', 'garble')
 
 
 class Proxy:
-    def __init__(self, directory, run_dir):
+    def __init__(self, directory, run_dir, domid=qemu.DOMID):
         self.run_dir = directory
-        self.real = qemu.monitor_path(run_dir)
+        self.real = qemu.monitor_path(run_dir, domid=domid)
         self.seen = []
         self.messages = []
         self.faults = {}
         self.before = lambda command: None      # called with each command's name
-        self.path = qemu.monitor_path(directory)
+        self.path = qemu.monitor_path(directory, domid=domid)
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen(4)

@@ -44,8 +44,8 @@ def qemu_img(*arguments):
     return run.stdout
 
 
-def monitor_path(run_dir, which='libxl'):
-    return os.path.join(run_dir, 'qmp-%s-%d' % (which, DOMID))
+def monitor_path(run_dir, which='libxl', domid=DOMID):
+    return os.path.join(run_dir, 'qmp-%s-%d' % (which, domid))
 
 
 class QmpError(Exception):
@@ -99,8 +99,9 @@ class Qmp:
 class Process:
     """A QEMU until it is closed. What it says goes to log."""
 
-    def __init__(self, command, run_dir, log, environment=None):
+    def __init__(self, command, run_dir, log, environment=None, domid=DOMID):
         self.run_dir = run_dir
+        self.monitor = monitor_path(run_dir, 'libxenstat', domid)
         self.qmp = None
         self.log = open(log, 'w+')
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log,
@@ -116,7 +117,7 @@ class Process:
         end = time.monotonic() + timeout
         while True:
             try:
-                return Qmp(monitor_path(self.run_dir, 'libxenstat'))
+                return Qmp(self.monitor)
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > end:
                     raise QmpError('QEMU did not start: ' + self.said())
@@ -157,15 +158,15 @@ class Process:
             self.kill()
 
 
-def xenpv(run_dir, log, environment):
+def xenpv(run_dir, log, environment, domid=DOMID):
     command = xen_qemu() + [
-        '-xen-domid', str(DOMID), '-xen-attach', '-machine', 'xenpv', '-m', '64',
+        '-xen-domid', str(domid), '-xen-attach', '-machine', 'xenpv', '-m', '64',
         '-no-shutdown', '-nodefaults', '-no-user-config', '-name', 'rig', '-nographic']
     for which in ('libxl', 'libxenstat'):
         command += ['-chardev', 'socket,id=%s-cmd,path=%s,server=on,wait=off'
-                    % (which, monitor_path(run_dir, which)),
+                    % (which, monitor_path(run_dir, which, domid)),
                     '-mon', 'chardev=%s-cmd,mode=control' % which]
-    return Process(command, run_dir, log, environment)
+    return Process(command, run_dir, log, environment, domid)
 
 
 def start_storage_daemon(run_dir, log, arguments):

@@ -43,6 +43,7 @@ class Rig:
     def __init__(self, shim, probe, disks=1, formats=None):
         self.formats = formats or ['qcow2'] * disks
         self.program = probe
+        self.domid = qemu.DOMID
         self.directory = tempfile.mkdtemp(prefix='xls-rig.')
         self.run_dir = self._subdir('run')
         self.lib_dir = self._subdir('lib')
@@ -87,18 +88,18 @@ class Rig:
         qemu.qemu_img('create', '-q', '-f', fmt, disk.path, IMAGE_SIZE)
         self.disks.append(disk)
         self.frontends.append(blkfront.Frontend(self.directory, self.xenstored.store, index,
-                                                disk.number))
+                                                disk.number, self.domid))
 
     def _add_vbd(self, disk):
         """What libxl writes for a qdisk, and in its order: the state last."""
         store = self.xenstored.store
-        backend = '/local/domain/0/backend/qdisk/1/%d' % disk.number
-        frontend = '/local/domain/1/device/vbd/%d' % disk.number
+        backend = '/local/domain/0/backend/qdisk/%d/%d' % (self.domid, disk.number)
+        frontend = '/local/domain/%d/device/vbd/%d' % (self.domid, disk.number)
         for path, value in (
                 (frontend + '/backend', backend), (frontend + '/backend-id', 0),
                 (frontend + '/virtual-device', disk.number),
                 (frontend + '/device-type', 'disk'), (frontend + '/state', 1),
-                (backend + '/frontend', frontend), (backend + '/frontend-id', 1),
+                (backend + '/frontend', frontend), (backend + '/frontend-id', self.domid),
                 (backend + '/online', 1), (backend + '/removable', 0),
                 (backend + '/bootable', 1), (backend + '/dev', disk.vdev),
                 (backend + '/type', 'qdisk'), (backend + '/mode', 'w'),
@@ -107,12 +108,16 @@ class Rig:
                 (backend + '/state', 1)):
             store.write(path, value)
 
-    def start_qemu(self):
-        """Also after crash_qemu: the images are opened as they were left."""
+    def start_qemu(self, domid=None):
+        """Also after crash_qemu: the images are opened as they were left. domid:
+        of the domain from now on, as when it is destroyed and made anew."""
+        self.domid = domid or self.domid
+        for frontend in self.frontends:
+            frontend.belong_to(self.domid)
         for disk in self.disks:
             self._add_vbd(disk)
         self.qemu = qemu.xenpv(self.run_dir, os.path.join(self.directory, 'qemu.log'),
-                               self.environment)
+                               self.environment, self.domid)
         for frontend in self.frontends:
             frontend.connect()
 
@@ -193,7 +198,7 @@ class Rig:
         return ['%s=%s' % (disk.vdev, disk.path) for disk in self.disks]
 
     def probe_command(self, *arguments):
-        return [self.program, self.run_dir, self.lib_dir, str(qemu.DOMID),
+        return [self.program, self.run_dir, self.lib_dir, str(self.domid),
                 libxl_client.UUID] + [str(a) for a in arguments]
 
     def probe(self, *arguments, timeout=60):

@@ -25,11 +25,14 @@ EXTRA_DIST += tests/fault/cases tests/fault/faults.py tests/fault/offline.py \
 # that writes all the time, and Xen played.
 EXTRA_PROGRAMS += tests/fault/xl-online
 tests_fault_xl_online_SOURCES = xl/main.c tests/fault/played_xen.c
-tests_fault_xl_online_CPPFLAGS = $(tests_fault_xl_CPPFLAGS)
+tests_fault_xl_online_CPPFLAGS = $(AM_CPPFLAGS) -USYSTEM_XL -USNAPSHOT_DIR \
+	-DSYSTEM_XL='"$(abs_srcdir)/tests/fault/system-xl"' \
+	-DSNAPSHOT_DIR='"$(abs_builddir)/tests/fault/scratch/state"'
 tests_fault_xl_online_LDADD = $(tests_fault_xl_LDADD)
 tests_fault_xl_online_LDFLAGS = $(AM_LDFLAGS) -no-install \
-	-Wl,--wrap=libxl_snapshot_ctx_alloc
-EXTRA_DIST += tests/fault/online.py
+	-Wl,--wrap=libxl_snapshot_ctx_alloc,--wrap=watch_start_monitor
+EXTRA_DIST += tests/fault/online.py tests/fault/played.py \
+	tests/fault/running.py tests/fault/system-xl tests/fault/trials.py
 
 # FAULT_ALL=1: every point, which takes hours. FAULT_SEED=1: the same again.
 # FAULT_POINTS=30: so many of each half, besides the cases.

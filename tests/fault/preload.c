@@ -527,6 +527,23 @@ EXPORT int fcntl(int fd, int command, ...)
     return r;
 }
 
+/* What forks becomes another program, or a daemon of ours. */
+EXPORT pid_t fork(void);
+EXPORT pid_t fork(void)
+{
+    REAL(fork);
+    enum kind kind = arrive(START, "fork", NULL, CALLER);
+    pid_t pid;
+
+    if (kind == FAIL) {
+        errno = plan.errnum;
+        return -1;
+    }
+    pid = real();
+    if (pid > 0) spoilt(kind);
+    return pid;
+}
+
 /* Have what is started now suffer, too, or instead of us. */
 static bool prepare_child(void)
 {

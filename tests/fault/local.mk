@@ -31,7 +31,8 @@ tests_fault_xl_online_CPPFLAGS = $(AM_CPPFLAGS) -USYSTEM_XL -USNAPSHOT_DIR \
 tests_fault_xl_online_LDADD = $(tests_fault_xl_LDADD)
 tests_fault_xl_online_LDFLAGS = $(AM_LDFLAGS) -no-install \
 	-Wl,--wrap=libxl_snapshot_ctx_alloc,--wrap=watch_start_monitor
-EXTRA_DIST += tests/fault/online.py tests/fault/played.py \
+EXTRA_DIST += tests/fault/agent.py tests/fault/online.py \
+	tests/fault/played.py \
 	tests/fault/running.py tests/fault/system-xl tests/fault/trials.py
 
 # FAULT_ALL=1: every point, which takes hours. FAULT_SEED=1: the same again.

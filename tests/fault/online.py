@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Each system call and each exchange with QEMU's monitor and libxl of each verb
-on a running domain, gone wrong: the whole xl, a real QEMU with its real qdisks,
-a guest that writes all the time, and Xen played (played.py).
+"""Each system call and each exchange, with QEMU's monitor, libxl and the guest's
+agent, of each verb on a running domain, gone wrong: the whole xl, a real QEMU
+with its real qdisks, a guest that writes all the time, and Xen played
+(played.py).
 
 After each, and after snapshot-recover where xl says so or was killed: the guest
 runs and its writes are answered; QEMU has no job, and no node of ours but those
@@ -102,6 +103,7 @@ class Run:
         if host.xen.stopped() and host.rig.writer:
             host.rig.writer.unpause()
         host.xen.close()
+        host.agent.close()
         if host.rig.qemu and not host.rig.qemu.alive():
             host.rig.crash_qemu()
         try:

@@ -60,8 +60,9 @@ class PlayedXen:
         """config: the domain's, as libxl would have stored it."""
         self.rig, self.name = rig, config["c_info"]["name"]
         self.domid = self.last_domid = rig.domid
-        self.paused = self.suspended = False
+        self.paused = self.suspended = self.frozen = False
         self.remembered = -1    # what the memory was saved with
+        self.froze_at = -1      # with one more, if that was under way
         self.answered = -1      # of the domain before, when it ended
         self.begun = None       # what the disks held when it was started
         self.wrong = None       # that no command may bring about
@@ -145,7 +146,7 @@ class PlayedXen:
     # ---- a domain that is there ----
 
     def stopped(self):
-        return self.paused or self.suspended
+        return self.paused or self.suspended or self.frozen
 
     def _change(self, **what):
         was, writer = self.stopped(), self.rig.writer
@@ -162,6 +163,16 @@ class PlayedXen:
         self._change(suspended=True)
         self.remembered = self.rig.writer.answered
         return "ok"
+
+    def freeze(self):
+        """The guest's file systems, by itself."""
+        with self.lock:
+            self._change(frozen=True)
+            self.froze_at = self.rig.writer.answered
+
+    def thaw(self):
+        with self.lock:
+            self._change(frozen=False)
 
     def _destroy(self):
         """As libxl: nothing of it is left, and nothing is asked of QEMU."""
@@ -211,7 +222,7 @@ class PlayedXen:
             disk.path = paths[disk.vdev]
         self.last_domid += 1
         self.domid, self.paused = self.last_domid, True
-        self.suspended = False
+        self.suspended = self.frozen = False
         self._store(config)
         return str(self.domid)
 

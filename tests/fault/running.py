@@ -9,6 +9,7 @@ import tempfile
 import time
 
 import qcow2
+from agent import Agent
 from played import PlayedXen
 from rig import libxl_client, writer as writers
 from rig.rig import Rig
@@ -31,19 +32,23 @@ class Host:
         self.base = {d.vdev: d.path for d in self.rig.disks}
         self.own = set(os.listdir(self.images)) | {"content.raw"}
         self.proxy_dir = tempfile.mkdtemp(prefix="mon.", dir=folder)
-        self.xen = PlayedXen(self.rig, self.proxy_dir, self._config())
+        channel = os.path.join(self.proxy_dir, "agent")
+        self.xen = PlayedXen(self.rig, self.proxy_dir, self._config(channel))
+        self.agent = Agent(channel, self.xen.freeze, self.xen.thaw)
         self.rig.start_writer()
         self.rig.writer.fill()
         self.instants = {}
 
-    def _config(self):
+    def _config(self, channel):
         return {"c_info": {"type": "pv", "name": NAME,
                            "uuid": libxl_client.UUID},
                 "b_info": {"max_memkb": 1024, "target_memkb": 1024,
                            "type.pv": {}},
                 "disks": [{"vdev": d.vdev, "pdev_path": d.path,
                            "format": "qcow2", "backend": "qdisk",
-                           "readwrite": 1} for d in self.rig.disks]}
+                           "readwrite": 1} for d in self.rig.disks],
+                "channels": [{"devid": 1, "name": "org.qemu.guest_agent.0",
+                              "connection.socket": {"path": channel}}]}
 
     def close(self):
         """The guest ends; were its writes all there?"""
@@ -57,6 +62,7 @@ class Host:
                     last, answered))
         finally:
             self.xen.close()
+            self.agent.close()
             self.rig.__exit__(None, None, None)
             shutil.rmtree(self.state, ignore_errors=True)
 
@@ -64,12 +70,12 @@ class Host:
 
     def peers(self):
         """Whom xl talks with."""
-        return {"": self.xen.monitor, "xen": self.xen}
+        return {"": self.xen.monitor, "agent": self.agent, "xen": self.xen}
 
     def command(self, *argv, fault=None, log=None, exchange=None,
                 stop_at=None):
-        """exchange: (number, fault) of the monitor; with "xen:" before the
-        fault, of libxl."""
+        """exchange: (number, fault) of the monitor; with "agent:" or "xen:"
+        before the fault, of those."""
         env = dict(os.environ, XL_SNAPSHOT_NO_GUARD="1",
                    PLAYED_XEN=self.xen.path,
                    PLAYED_RUN_DIR=self.proxy_dir,
@@ -145,7 +151,8 @@ class Host:
     def check_guest(self):
         if self.xen.stopped():
             raise Wrong("the guest was left %s" % (
-                "suspended" if self.xen.suspended else "paused"))
+                "suspended" if self.xen.suspended else
+                "frozen" if self.xen.frozen else "paused"))
         end, enough = time.monotonic() + 20, self.rig.writer.answered + 3
         while self.rig.writer.answered < enough:
             if self.rig.writer.error or time.monotonic() > end:
@@ -258,6 +265,11 @@ class Host:
                     raise Wrong("%s holds writes up to %d, but was taken"
                                 " between %d and %d" % (s["name"], last,
                                                         least, most))
+                if s.get("quiesced") and not \
+                        0 <= last - self.xen.froze_at <= 1:
+                    raise Wrong("%s holds writes up to %d, but the guest was"
+                                " frozen after %d" % (s["name"], last,
+                                                      self.xen.froze_at))
                 self.instants[s["name"]] = last
             elif self.instants[s["name"]] != last:
                 raise Wrong("%s held writes up to %d, and now up to %d" % (

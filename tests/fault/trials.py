@@ -14,6 +14,8 @@ Point = collections.namedtuple("Point", "verb fault")
 
 EXCHANGES = ("refuse", "hang-up", "lose-answer", "garble", "truncate", "late")
 
+STILL_FROZEN = "THE GUEST'S FILE SYSTEMS MAY STILL BE FROZEN"
+
 # ---- verbs ----
 
 # A verb: what is there before (in its order), and the command itself.
@@ -28,6 +30,10 @@ VERBS = {
     "create-memory": ([], ["snapshot-create", NAME, "new"]),
     "create-memory-external": ([], ["snapshot-create", "--external", NAME,
                                     "new"]),
+    "create-quiesced": ([], ["snapshot-create", "--disk-only", "--quiesce",
+                             NAME, "new"]),
+    "create-quiesced-external": ([], ["snapshot-create", "--disk-only",
+                                      "--external", "--quiesce", NAME, "new"]),
     "delete-internal": ([["snapshot-create", "--disk-only", NAME, "new"]],
                         ["snapshot-delete", NAME, "new"]),
     "delete-active": (BASE, ["snapshot-delete", NAME, "first"]),
@@ -93,9 +99,11 @@ class Trial:
 
     def exchanges(self):
         """What may go wrong in those of the command that has just ended."""
-        seen = len(self.host.xen.monitor.seen)
-        found = ["%s!%d" % (how, number) for how in EXCHANGES
-                 for number in range(1, seen + 1)]
+        talked = [(how, len(self.host.xen.monitor.seen)) for how in EXCHANGES]
+        talked += [("agent:" + how, len(self.host.agent.seen))
+                   for how in EXCHANGES]
+        found = ["%s!%d" % (how, number) for how, most in talked
+                 for number in range(1, most + 1)]
         for number, what in enumerate(self.host.xen.seen, 1):
             found.append("xen:refuse!%d" % number)
             if what in LIES:
@@ -130,6 +138,8 @@ class Trial:
         hit = host.hit
         self.said.append("%d: %s" % (done.returncode, done.stdout.strip()))
         self.check_status(done)
+        if self.status != 137 and STILL_FROZEN in done.stdout:
+            host.ok("snapshot-thaw", NAME)
         if self.status not in (NEEDS_RECOVERY, 137):
             self.check_at_once()
         recovery = host.command("snapshot-recover", NAME)

@@ -203,13 +203,27 @@ out:
     return rc;
 }
 
+/* libxl may fail at what is left of a domain after that is gone. */
+static bool is_going(struct operation *op)
+{
+    libxl_dominfo info;
+    bool going;
+    int rc;
+
+    libxl_dominfo_init(&info);
+    rc = libxl_domain_info(op->m->ctx, &info, op->domid);
+    going = rc ? rc == ERROR_DOMAIN_NOTFOUND : info.dying;
+    libxl_dominfo_dispose(&info);
+    return going;
+}
+
 int domain_destroy(struct operation *op)
 {
     const struct timespec nap = { .tv_nsec = 20000000 };
     int waited_ms, rc;
 
     rc = libxl_domain_destroy(op->m->ctx, op->domid, NULL);
-    if (rc && rc != ERROR_DOMAIN_NOTFOUND)
+    if (rc && !is_going(op))
         return manage_fail(op->err, MANAGE_FAILED,
                            "cannot destroy the domain '%s'", op->domain);
     for (waited_ms = 0; waited_ms < MANAGE_GONE_TIMEOUT_MS; waited_ms += 20) {

@@ -427,12 +427,16 @@ static int look_again(struct operation *op, bool *journal_r)
  */
 static int go_back(struct operation *op, bool *done_r)
 {
-    bool gone = op->journal.verb == CHAIN_VERB_REVERT && !same_domain(op);
     struct outcome outcome = { .serials = NULL };
-    bool journaled;
+    bool journaled, gone = false;
     int rc;
 
     rc = look_again(op, &journaled);
+    /* It may have ended since it was looked at. */
+    if (!rc && op->journal.verb == CHAIN_VERB_REVERT) {
+        rc = operation_look(op);
+        gone = !same_domain(op) || op->info.dying;
+    }
     if (rc) return rc;
     if (outcome_note(&outcome, &op->journal))
         return manage_fail_nomem(op->err);

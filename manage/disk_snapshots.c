@@ -176,16 +176,9 @@ static int delete_batch(struct operation *op, const struct batch *batch,
                                       batch->num, diag);
 }
 
-static int delete_if_there(struct operation *op, const struct batch *batch,
-                           void *user, libxl_snapshot_diag *diag)
-{
-    int rc = delete_batch(op, batch, user, diag);
-
-    return rc == ERROR_NOTFOUND ? 0 : rc;
-}
-
 /* An image that is gone holds nothing any more, and one that was made anew may
- * hold somebody else's snapshot of the same name. */
+ * hold somebody else's snapshot of the same name. A create that is undone never
+ * learnt the date, and its name was free. */
 int disks_delete_snapshots(struct operation *op,
                            const chain_disk *const *disks, int num)
 {
@@ -198,7 +191,9 @@ int disks_delete_snapshots(struct operation *op,
     wanted = calloc(num, sizeof(*wanted));
     rc = found && wanted ? 0 : manage_fail_nomem(op->err);
     if (!rc) rc = disks_have_snapshots(op, disks, num, found);
-    for (i = 0; i < num && !rc; i++) wanted[i] = found[i].present;
+    for (i = 0; i < num && !rc; i++)
+        wanted[i] = found[i].present ||
+                    (found[i].other && !disks[i]->date_sec);
     if (!rc) rc = do_batches(op, disks, num, wanted, delete_batch, NULL);
     free(found);
     free(wanted);
@@ -207,14 +202,7 @@ int disks_delete_snapshots(struct operation *op,
 
 int disk_delete_snapshot(struct operation *op, const chain_disk *disk)
 {
-    const bool wanted = true;
-    bool gone;
-    int rc;
-
-    if (disk->date_sec) return disks_delete_snapshots(op, &disk, 1);
-    rc = image_is_gone(op, disk->path, &gone);
-    if (rc || gone) return rc;
-    return do_batches(op, &disk, 1, &wanted, delete_if_there, NULL);
+    return disks_delete_snapshots(op, &disk, 1);
 }
 
 /* ---- a snapshot's disks ---- */

@@ -180,11 +180,10 @@ int disks_have_snapshots(struct operation *op, const chain_disk *const *disks,
 int disk_has_snapshot(struct operation *op, const chain_disk *disk,
                       bool *present_r, bool *other_r);
 
-/* Delete the snapshots of several disks of one snapshot; those that are gone
- * already are fine. After a failure some may be deleted. */
+/* Delete the snapshots of several disks of one snapshot, or of one; those that
+ * are gone already are fine. After a failure some may be deleted. */
 int disks_delete_snapshots(struct operation *op,
                            const chain_disk *const *disks, int num);
-/* The same of one, which may not know the date yet, when its name was free. */
 int disk_delete_snapshot(struct operation *op, const chain_disk *disk);
 
 /* Is this disk wanted? NULL: all are. */

@@ -259,8 +259,9 @@ static int undo_overlays(struct operation *op, char **report)
 static int undo_create(struct operation *op, char **report)
 {
     const chain_snapshot *making = &op->journal.snapshots[0];
+    const chain_disk **disks = NULL;
     struct chain_error why;
-    int i, rc;
+    int num, rc;
 
     rc = set_going(op, making, report);
     if (rc) return rc;
@@ -271,12 +272,10 @@ static int undo_create(struct operation *op, char **report)
     }
     rc = mend_images(op);
     if (rc) return rc;
-    for (i = 0; i < making->num_disks; i++) {
-        if (making->disks[i].treatment != CHAIN_DISK_TREATMENT_INTERNAL)
-            continue;
-        rc = disk_delete_snapshot(op, &making->disks[i]);
-        if (rc) return rc;
-    }
+    rc = disks_internal(making, NULL, NULL, &disks, &num, op->err);
+    if (!rc) rc = disks_delete_snapshots(op, disks, num);
+    free(disks);
+    if (rc) return rc;
     rc = manual_undo_create(op, making, report);
     if (!rc) rc = remove_new_images(op);
     /* Before the payload goes: a merge writes the journal anew. */

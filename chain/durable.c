@@ -206,9 +206,10 @@ int chain_durable_replace(const char *path, const char *keep,
     }
     /* As over a network, it may have come through all the same; then nobody
      * is to be told that nothing was changed. */
-    if (rc && rc != ERROR_NOMEM && holds(path, data, len) &&
-        !sync_parent(path, NULL))
-        rc = 0;
+    if (rc && rc != ERROR_NOMEM && holds(path, data, len)) {
+        if (!sync_parent(path, NULL)) rc = 0;
+        else if (err) err->visible = true;
+    }
 
 out:
     if (fd >= 0) close(fd);

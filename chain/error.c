@@ -33,6 +33,7 @@ int chain_error_set(struct chain_error *err, int rc, const char *fmt, ...)
     if (!err) return rc;
     err->rc = rc;
     err->errnum = 0;
+    err->visible = false;
     va_start(ap, fmt);
     vsnprintf(err->text, sizeof(err->text), fmt, ap);
     va_end(ap);

@@ -17,11 +17,14 @@
 #ifndef CHAIN_ERROR_H
 #define CHAIN_ERROR_H
 
+#include <stdbool.h>
+
 #include <libxl.h>
 
 struct chain_error {
     int rc;
     int errnum;         /* errno when the system failed us (ENOSPC ...), or 0 */
+    bool visible;       /* the change can be seen, but may not last */
     char text[512];     /* one line, no newline at its end */
 };
 

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <endian.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -150,12 +151,25 @@ static uint64_t be64(const unsigned char *header, size_t at)
     return be64toh(n);
 }
 
+/* As much as there is of it. */
+static size_t read_head(int fd, unsigned char header[HEADER_BYTES])
+{
+    size_t got = 0;
+    ssize_t r;
+
+    do {
+        r = pread(fd, header + got, HEADER_BYTES - got, (off_t)got);
+        if (r > 0) got += (size_t)r;
+    } while (got < HEADER_BYTES && (r > 0 || (r < 0 && errno == EINTR)));
+    return got;
+}
+
 int import_check_image(int fd, const char *vdev, struct manage_error *err)
 {
     unsigned char header[HEADER_BYTES] = { 0 };
     const char *why = NULL;
     uint64_t flags = 0;
-    ssize_t got = pread(fd, header, sizeof(header), 0);
+    size_t got = read_head(fd, header);
 
     if (got < HEADER_BYTES_V2 || be32(header, 0) != QCOW2_MAGIC ||
         be32(header, AT_VERSION) < 2 || be32(header, AT_VERSION) > 3)

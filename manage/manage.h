@@ -458,7 +458,8 @@ int manage_thaw(struct manage *m, const char *domain, uint32_t timeout_ms,
 /*
  * Finish or undo what a killed operation left in flight, resume the guest it
  * left stopped, and remove files that belong to no snapshot. report_r: lines
- * of what was done, malloc'd; empty when there was nothing to do.
+ * of what was done, malloc'd; empty when there was nothing to do. MANAGE_DAMAGED:
+ * all that was done, and an image was found damaged.
  */
 int manage_recover(struct manage *m, const char *domain, char **report_r,
                    struct manage_error *err);

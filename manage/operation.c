@@ -256,7 +256,13 @@ int operation_save(struct operation *op)
     int rc;
 
     rc = chain_store_save(op->store, &op->chain, &why);
-    return rc ? manage_fail_chain(op->err, &why) : 0;
+    if (!rc) return 0;
+    /* Nothing would undo it. */
+    if (why.visible && !op->journaled)
+        return manage_fail(op->err, MANAGE_NEEDS_RECOVERY, "%.600s; the change"
+                           " is there, but a loss of power could undo it: run"
+                           " 'xl snapshot-recover %.100s'", why.text, op->domain);
+    return manage_fail_chain(op->err, &why);
 }
 
 void operation_keep_watched(struct operation *op, uint32_t domid)

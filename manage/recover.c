@@ -498,6 +498,18 @@ static int settle_now(struct operation *op, char **report)
     return rc;
 }
 
+/* Which one, has been said. */
+static int say_damaged(char *report, struct manage_error *err)
+{
+    char *p;
+
+    for (p = report; *p; p++)
+        if (*p == '\n') *p = p[1] ? ';' : '\0';
+    return manage_fail(err, MANAGE_DAMAGED, "%.800s, but an image is damaged:"
+                       " look at it with 'qemu-img check' before it is used",
+                       *report ? report : "it was recovered");
+}
+
 int manage_recover(struct manage *m, const char *domain, char **report_r,
                    struct manage_error *err)
 {
@@ -532,6 +544,10 @@ int manage_recover(struct manage *m, const char *domain, char **report_r,
     if (!report) report = strdup("");
     if (!report) {
         rc = manage_fail_nomem(err);
+        goto out;
+    }
+    if (op.unsound) {
+        rc = say_damaged(report, err);
         goto out;
     }
     *report_r = report;

@@ -135,7 +135,8 @@ class Trial:
                 not self.verb.pending:
             self.must_be(allowed, "at once")
         self.check_export()
-        self.recover()
+        if not self.recover():
+            return self.done
         self.must_be(allowed, "after recovery")
         offences = [o for o in world.offences() if o not in prepared.known]
         if offences:
@@ -233,7 +234,8 @@ class Trial:
             raise Wrong("there is no file")
 
     def recover(self):
-        """By snapshot-recover, or by some other command on the way."""
+        """By snapshot-recover, or by some other command on the way. False: done, but
+        an image is damaged."""
         world = self.world
         if random.random() < 0.5 and world.chain() and not self.verb.pending:
             other = world.command("snapshot-rename", "@", "nobody", "else")
@@ -246,8 +248,12 @@ class Trial:
         recovery = world.command("snapshot-recover", "@")
         self.said.append("recover: %d: %s" % (recovery.status,
                                               recovery.output.strip()))
+        if recovery.status == DAMAGED:
+            self.check_damaged()
+            return False
         if recovery.status not in ((0,) if world.chain() else (0, 3)):
             raise Wrong("snapshot-recover: exit status %d" % recovery.status)
+        return True
 
 
 # ---- all of them ----

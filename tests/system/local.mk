@@ -15,6 +15,7 @@ EXTRA_DIST += \
 	tests/system/path_probe.c \
 	tests/system/paths.sh \
 	tests/system/quiesce.sh \
+	tests/system/records.sh \
 	tests/system/reboot.sh \
 	tests/system/revert.sh \
 	tests/system/selftest.sh \

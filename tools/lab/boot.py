@@ -73,6 +73,9 @@ def _guest_files():
     return [os.path.join(folder, n) for n in sorted(os.listdir(folder))]
 
 
+_CLIENT = os.path.join(LAB_DIR, "dom0/labguest.c")
+
+
 def _unpacked(path):
     """The kernel inside of a bzImage, as Xen and libxc would unpack it each
     time, which takes an emulated processor ten seconds for xz. What is packed
@@ -88,25 +91,28 @@ def _unpacked(path):
     return lzma.LZMADecompressor().decompress(payload)
 
 
-def _compile_counter(release, tree, path):
-    """Compile the guest's program in the tree, under its own mounts."""
+def _compile(release, tree, path):
+    """Compile the guest's program and labguest's client in the tree, under its own
+    mounts. Static: they start sooner."""
     work = os.path.join(path, "work")
-    os.mkdir(work)
+    os.makedirs(os.path.join(work, "guest"))
     for name in _guest_files():
-        shutil.copy(name, work)
+        shutil.copy(name, os.path.join(work, "guest"))
+    shutil.copy(_CLIENT, work)
     script = ('mount --bind "$1" "$2/work" && exec chroot "$2" sh -c "cd /work'
-              ' && gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static -pthread'
-              ' -o counter *.c"')
+              ' && CC=\'gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static\''
+              ' && \\$CC -pthread -o counter guest/*.c'
+              ' && \\$CC -o labguest labguest.c"')
     log = os.path.join(release_dir(release), "boot.log")
     open(log, "w").close()
     run_logged(NAMESPACE + ["sh", "-c", script, "sh", work, tree], log,
-               "compiling the guest's program")
-    return os.path.join(work, "counter")
+               "compiling the lab's programs")
+    return work
 
 
 def obtain(release, tree):
-    """The folder with xen, vmlinuz and the same unpacked, dom0.img, guest.img
-    and agent.img."""
+    """The folder with xen, vmlinuz and the same unpacked, dom0.img, guest.img,
+    agent.img, and labguest's client."""
 
     def build(path):
         folder = os.path.join(tree, "boot")
@@ -122,18 +128,20 @@ def obtain(release, tree):
         image = _base_image(tree, os.path.join(LAB_DIR, "dom0/init"))
         initramfs.add_modules(image, tree, kernel, _DOM0_MODULES)
         image.write(os.path.join(path, "dom0.img"))
-        counter = _compile_counter(release, tree, path)
+        work = _compile(release, tree, path)
+        shutil.copy(os.path.join(work, "labguest"), path)
         # Two images and not one behind the other: libxl unpacks the first
         # gzip of a PV guest's and no more.
         for name in ("guest", "agent"):
-            _guest_image(tree, kernel, counter,
+            _guest_image(tree, kernel, os.path.join(work, "counter"),
                          os.path.join(path, name + ".img"), name == "agent")
-        shutil.rmtree(os.path.join(path, "work"))
+        shutil.rmtree(work)
 
     digest = stage.recipe_hash(
         os.path.basename(tree),
         ("file", os.path.join(LAB_DIR, "boot.py")),
         ("file", os.path.join(LAB_DIR, "initramfs.py")),
         ("file", os.path.join(LAB_DIR, "dom0/init")),
+        ("file", _CLIENT),
         *(("file", name) for name in _guest_files()))
     return stage.obtain(release, "boot", digest, build)

@@ -19,7 +19,7 @@ EXTRA_DIST += \
 	tools/lab/volatile.py \
 	tools/lab/dom0/boot \
 	tools/lab/dom0/init \
-	tools/lab/dom0/labguest \
+	tools/lab/dom0/labguest.c \
 	tools/lab/dom0/labguest.py \
 	tools/lab/guest/agent \
 	tools/lab/guest/counter.c \

@@ -27,7 +27,6 @@ _POLL_SECONDS = 0.05
 _STOP_SECONDS = 60
 _DISK_BYTES = 16 << 30      # sparse; what dom0 writes is freed at the end
 _HELPERS = {"dom0/boot": "usr/lib/xenlab/boot",
-            "dom0/labguest": "usr/bin/labguest",
             "dom0/labguest.py": "usr/lib/xenlab/labguest.py"}
 
 
@@ -68,10 +67,13 @@ class Session:
         overlay = os.path.join(self._scratch, "overlay")
         if installed:
             shutil.copytree(installed, overlay, symlinks=True)
-        for source, target in _HELPERS.items():
+        helpers = [(os.path.join(LAB_DIR, source), target)
+                   for source, target in _HELPERS.items()]
+        helpers.append((os.path.join(boot, "labguest"), "usr/bin/labguest"))
+        for source, target in helpers:
             path = os.path.join(overlay, target)
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            shutil.copy(os.path.join(LAB_DIR, source), path)
+            shutil.copy(source, path)
             os.chmod(path, 0o755)
         guest = os.path.join(overlay, "usr/lib/xenlab/guest")
         os.mkdir(guest)

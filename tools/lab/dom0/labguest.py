@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Start counting guests in dom0 and read their counters.
+"""labguest: start counting guests in dom0 and read their counters.
 
 The guest (guest/counter.c says how it works) publishes one line of name=value
 words in its xenstore data/lab/state. Guests are always started by the system's
 xl; what is tested acts on them afterwards.
+
+This is the server: one interpreter that has all it needs answers each call in a
+child of its own. labguest.c is what scenarios call.
 """
 
+import argparse
 import os
+import shutil
+import signal
+import socket
 import struct
+import subprocess
 import sys
 import time
 
-# Under emulation an import costs as much as a program elsewhere: those that
-# only some commands need are made there.
-
+SERVER = "/run/labguest"
 XL = "/usr/sbin/xl"
 GUEST = "/usr/lib/xenlab/guest"
 HOME = "/var/lib/labguest"          # NAME/xl.cfg, and NAME/disks: image paths
@@ -84,7 +90,6 @@ def state_of(store, name):
 
 
 def run(*argv):
-    import subprocess
     try:
         subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
     except subprocess.CalledProcessError as e:
@@ -182,6 +187,7 @@ def make_files_disk(args):
 
 
 def cmd_start(args):
+    args.type = args.type or os.environ.get("XENLAB_GUEST_TYPE", "pv")
     if domid_of(Xenstore(), args.name) is not None:
         raise Failure("a guest '%s' is there already" % args.name)
     home = home_of(args.name)
@@ -326,7 +332,6 @@ def cmd_domid(args):
 
 def cmd_destroy(args):
     """The guest off, if it is on, and all its files gone; not its devices."""
-    import shutil
     if domid_of(Xenstore(), args.name) is not None:
         run(XL, "destroy", args.name)
         cmd_gone(args)
@@ -336,41 +341,7 @@ def cmd_destroy(args):
     shutil.rmtree(home_of(args.name))
 
 
-class Plain:
-    """The arguments of a call without options."""
-
-    timeout = 120
-    past = other_boot = field = action = None
-
-
-def plain(argv):
-    """What scenarios ask hundreds of times, without argparse: to import that and
-    to fill its tables takes most of such a call. None: leave it to that."""
-    calls = {"counters": (cmd_counters, ("name", "field")),
-             "healthy": (cmd_healthy, ("name",)),
-             "wait": (cmd_wait, ("name",)),
-             "domid": (cmd_domid, ("name",)),
-             "disks": (cmd_disks, ("name",)),
-             "cfg": (cmd_cfg, ("name",))}
-    if len(argv) < 2 or argv[0] not in calls:
-        return None
-    function, names = calls[argv[0]]
-    words = argv[1:]
-    args = Plain()
-    if words[1:2] == ["--past"] and len(words) == 3 and words[2].isdigit() \
-            and argv[0] in ("healthy", "wait"):
-        args.past = int(words[2])
-        del words[1:]
-    if len(words) > len(names) or any(word.startswith("-") for word in words):
-        return None
-    args.function = function
-    for name, word in zip(names, words):
-        setattr(args, name, word)
-    return args
-
-
 def parser():
-    import argparse
     p = argparse.ArgumentParser(prog="labguest", allow_abbrev=False,
                                 description=__doc__)
     commands = p.add_subparsers(dest="command", required=True)
@@ -387,9 +358,9 @@ def parser():
                 "guest, wait until it counts", timeout=300)
     c.add_argument("-n", "--name", default="guest")
     c.add_argument("-t", "--type", choices=["pv", "pvh", "hvm"],
-                   default=os.environ.get("XENLAB_GUEST_TYPE", "pv"))
+                   help="without it, what XENLAB_GUEST_TYPE says, or pv")
     c.add_argument("-d", "--disks", type=int, default=1)
-    c.add_argument("-m", "--memory", type=int, default=128)
+    c.add_argument("-m", "--memory", type=int, default=96)
     c.add_argument("--disk-size", default="64M")
     c.add_argument("--disk-dir", help="where the images go")
     c.add_argument("--format", choices=["qcow2", "raw"], default="qcow2")
@@ -456,12 +427,59 @@ def parser():
     return p
 
 
-def main():
-    args = plain(sys.argv[1:]) or parser().parse_args()
+def call(parse, argv):
+    """One call; its exit status."""
     try:
+        args = parse(argv)
         args.function(args)
+        sys.stdout.flush()
     except (Failure, OSError) as e:
         print("labguest: %s" % e, file=sys.stderr)
         return 1
+    except SystemExit as e:         # argparse's way to end
+        return e.code or 0
     return 0
 
+
+# ---- the server ----
+
+def take_over(peer):
+    """Be who called, as far as a call can tell; his arguments."""
+    message, descriptors, _, _ = socket.recv_fds(peer, 1 << 20, 3)
+    folder, count, *words = message.decode(errors="surrogateescape").split("\0")[:-1]
+    for standard, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, standard)
+        os.close(descriptor)
+    sys.stdout.reconfigure(line_buffering=False)    # of the console's descriptor
+    os.chdir(folder)
+    count = int(count)
+    os.environ.clear()
+    os.environ.update(word.split("=", 1) for word in words[count:] if "=" in word)
+    return words[:count]
+
+
+def answer(peer, parse):
+    status = call(parse, take_over(peer))
+    peer.send(bytes([status]))
+
+
+def serve():
+    parse = parser().parse_args
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(SERVER)
+    listener.listen(64)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        peer, _ = listener.accept()
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            listener.close()
+            try:
+                answer(peer, parse)
+            finally:
+                os._exit(1)     # not into the loop, whatever it was
+        peer.close()
+
+
+if __name__ == "__main__":
+    serve()

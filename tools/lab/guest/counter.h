@@ -20,6 +20,7 @@ extern struct options opt;
 extern unsigned long long boot_id;
 extern _Atomic unsigned long long count, verified, churned;
 extern _Atomic unsigned max_gap_ms;
+extern _Atomic bool gaps_wanted;    /* since the first "resetgap" */
 
 /* counter.c */
 void sleep_ms(unsigned ms);

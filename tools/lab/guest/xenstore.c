@@ -8,7 +8,7 @@
 
 #include "counter.h"
 
-#define PUBLISH_MS  50
+#define PUBLISH_MS  100
 
 struct message {
     uint32_t type, request, transaction, length;
@@ -100,6 +100,7 @@ static void obey(int fd)
             complain("command:crash");
     } else if (!strcmp(command, "resetgap")) {
         max_gap_ms = 0;
+        gaps_wanted = true;
     } else if (!strncmp(command, "agent-", 6)) {
         agent(command + 6);
     } else {

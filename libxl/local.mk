@@ -38,7 +38,7 @@ libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
 	libxl/plan_quiesce.c \
 	libxl/quiesce.c libxl/quiesce.h \
 	libxl/snapshot_ctx.c
-libsnapshotparts_la_LIBADD = libtypes.la $(XEN_LIBS) $(XENSTORE_LIBS)
+libsnapshotparts_la_LIBADD = libtypes.la libmemory.la $(XEN_LIBS) $(XENSTORE_LIBS)
 
 lib_LTLIBRARIES += libxlsnapshot.la
 libxlsnapshot_la_SOURCES =

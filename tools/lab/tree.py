@@ -15,7 +15,8 @@ _PACKAGES = """
     busybox-static bash kmod iproute2 util-linux e2fsprogs procps psmisc
     strace zstd python3 qemu-guest-agent lvm2 thin-provisioning-tools
     gcc libc6-dev make autoconf automake libtool pkg-config perl
-    libxen-dev libyajl-dev libarchive-dev libssl-dev libcmocka-dev
+    libxen-dev libyajl-dev libarchive-dev libssl-dev libzstd-dev libxxhash-dev
+    libcmocka-dev
 """
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 

@@ -395,6 +395,20 @@ int chain_model_set_description(struct chain_model *model, uint64_t serial,
     return replace_string(&s->description, description, err);
 }
 
+int chain_model_set_memory(struct chain_model *model, uint64_t serial,
+                           uint64_t memory_bytes, uint64_t ram_bytes,
+                           struct chain_error *err)
+{
+    chain_snapshot *s;
+    int rc;
+
+    rc = find_to_change(model, serial, &s, err);
+    if (rc) return rc;
+    s->memory_bytes = memory_bytes;
+    s->ram_bytes = ram_bytes;
+    return 0;
+}
+
 int chain_model_set_parent(struct chain_model *model, uint64_t serial,
                            uint64_t parent, struct chain_error *err)
 {

@@ -130,6 +130,11 @@ int chain_model_set_description(struct chain_model *model, uint64_t serial,
                                 const char *description,
                                 struct chain_error *err);
 
+/* Of its memory image: see the type. */
+int chain_model_set_memory(struct chain_model *model, uint64_t serial,
+                           uint64_t memory_bytes, uint64_t ram_bytes,
+                           struct chain_error *err);
+
 /* Hang a snapshot, and all that descends from it, on another parent; 0: it
  * becomes a root. ERROR_INVAL when parent is the snapshot itself, descends
  * from it, or is not there. */

@@ -122,10 +122,12 @@ static int memory_check(const chain_snapshot *snapshot,
     if (snapshot->memory && snapshot->state == CHAIN_DOMAIN_STATE_OFF)
         return chain_error_set(err, ERROR_INVAL,
                                "memory: a domain that is off has none");
-    if (!snapshot->memory && (snapshot->memory_bytes || snapshot->live))
+    if (!snapshot->memory && (snapshot->memory_bytes ||
+                              snapshot->ram_bytes || snapshot->live))
         return chain_error_set(err, ERROR_INVAL,
             "%s: the snapshot is without memory",
-            snapshot->live ? "live" : "memory_bytes");
+            snapshot->live ? "live" : snapshot->memory_bytes ? "memory_bytes"
+                                                             : "ram_bytes");
     return 0;
 }
 

@@ -18,7 +18,7 @@ int libxl_disk_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
 
     libxl_domain_snapshot_args_init(&args);
     rc = libxl_domain_snapshot_create(sctx, domid, disks, handles, num_disks,
-                                      &args, -1, NULL, result_r, diag);
+                                      &args, NULL, NULL, result_r, diag);
     libxl_domain_snapshot_args_dispose(&args);
     return rc;
 }

@@ -33,7 +33,7 @@
 struct run {
     libxl_snapshot_ctx *sctx;
     const libxl_domain_snapshot_args *args;
-    int memory_fd;
+    const libxl_memory_target *target;
     const libxl_snapshot_callbacks *callbacks;
     libxl_snapshot_diag *diag;
 
@@ -175,7 +175,7 @@ static int do_suspend(struct run *run)
 {
     stage(run, "suspend");
     return memory_capture(&run->memory, run->sctx, &run->disks.domain,
-                          run->args, run->memory_fd, run->callbacks,
+                          run->args, run->target, run->callbacks,
                           run->diag);
 }
 
@@ -332,7 +332,7 @@ static int complete(struct run *run)
 
     stage(run, "complete");
     if (run->args->memory) {
-        rc = memory_finish(&run->memory, &result->memory_bytes, run->diag);
+        rc = memory_finish(&run->memory, result, run->diag);
         if (rc) return rc;
     }
     if (!run->disks.num_disks) return 0;
@@ -432,7 +432,7 @@ int libxl_domain_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
                                  const libxl_snapshot_handle *handles,
                                  int num_disks,
                                  const libxl_domain_snapshot_args *args,
-                                 int memory_fd,
+                                 const libxl_memory_target *memory,
                                  const libxl_snapshot_callbacks *callbacks,
                                  libxl_domain_snapshot_result *result_r,
                                  libxl_snapshot_diag *diag)
@@ -443,7 +443,7 @@ int libxl_domain_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
     run_init(&run);
     run.sctx = sctx;
     run.args = args;
-    run.memory_fd = memory_fd;
+    run.target = memory;
     run.callbacks = callbacks;
     run.diag = diag;
 

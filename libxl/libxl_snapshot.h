@@ -53,6 +53,8 @@ extern "C" {
 #define LIBXL_HAVE_DISK_MEASURE 1
 /* A step of the caller's while the guest stands still. */
 #define LIBXL_HAVE_SNAPSHOT_HOOK 1
+/* Memory images that are packed, checked, and hold differences to others. */
+#define LIBXL_HAVE_MEMORY_IMAGE 1
 
 #define LIBXL_SNAPSHOT_NO_DOMAIN ((uint32_t)INVALID_DOMID)
 
@@ -105,6 +107,60 @@ typedef struct libxl_snapshot_callbacks {
 } libxl_snapshot_callbacks;
 
 /*
+ * ---- memory images ----
+ *
+ * A file with what a domain's memory and devices were: docs/format/memory.md.
+ * It holds all pages, or those alone that differ from another image, its base.
+ * Everywhere an image is files[0] of an array; files[1] is its base, files[2] that
+ * one's, and so on to one that has none.
+ */
+typedef struct libxl_memory_file {
+    int fd;                     /* the caller's; nobody may write to it */
+    const char *name;           /* for messages */
+} libxl_memory_file;
+
+/* A new one. */
+typedef struct libxl_memory_target {
+    int fd;                     /* an empty file, to be written and read */
+    const libxl_memory_file *base;  /* store differences to it */
+    int num_base;               /* files of base; 0: all pages are stored */
+} libxl_memory_target;
+
+/*
+ * What an image says of itself. Its header, index and end are checked, its pages
+ * are not. ERROR_INVAL: it is no image, or of a version that is not known.
+ * ERROR_BADFAIL, here and below: it is damaged, or files are not what they should.
+ */
+int libxl_memory_image_info_get(libxl_snapshot_ctx *sctx,
+                                const libxl_memory_file *file,
+                                libxl_memory_image_info *info_r,
+                                libxl_snapshot_diag *diag);
+
+/* Read all files and check every byte; *bytes_r: how many there are. */
+int libxl_memory_image_verify(libxl_snapshot_ctx *sctx,
+                              const libxl_memory_file *files, int num_files,
+                              uint64_t *bytes_r, libxl_snapshot_diag *diag);
+
+/*
+ * Write the domain as the stream that libxl_domain_create_restore reads to fd, a
+ * pipe or a file. What is damaged is noticed before it is written: the stream
+ * ends there, and no domain comes of it. A reader that is gone is ERROR_FAIL, if
+ * the calling thread blocks or ignores SIGPIPE.
+ */
+int libxl_memory_image_read(libxl_snapshot_ctx *sctx,
+                            const libxl_memory_file *files, int num_files,
+                            int fd, libxl_snapshot_diag *diag);
+
+/* Make an image of a stream, as libxl_domain_suspend writes it, that fd has from
+ * its present offset on. memory_bytes: of the domain, about. */
+int libxl_memory_image_write(libxl_snapshot_ctx *sctx, int fd,
+                             uint64_t memory_bytes,
+                             const libxl_domain_snapshot_args *args,
+                             const libxl_memory_target *target,
+                             libxl_domain_snapshot_result *result_r,
+                             libxl_snapshot_diag *diag);
+
+/*
  * Can the snapshot be taken, and how? Nothing is changed. The refusals are
  * the same as those of libxl_domain_snapshot_create.
  *
@@ -122,12 +178,15 @@ int libxl_domain_snapshot_plan(libxl_snapshot_ctx *sctx, uint32_t domid,
 
 /*
  * Take a snapshot of all these disks at one instant; with args->memory, of
- * the domain's memory and devices at that same instant, as a libxl stream
- * written to memory_fd from its present offset on (else memory_fd is -1).
+ * the domain's memory and devices at that same instant, as a memory image (else
+ * memory is NULL).
  *
  * The guest is stopped from the suspend (with memory) or pause (without) until
- * the disks' snapshots have been made; pages still on their way to memory_fd
- * are written after the guest goes on. memory_fd is neither synced nor closed.
+ * the disks' snapshots have been made. Meanwhile pages are kept in dom0's memory
+ * (args->memory_buffer bytes of it; what does not fit goes to the file, and the
+ * guest waits for it); they are packed and written after the guest goes on. The
+ * file is neither synced nor closed. While they are packed that takes 16 MiB more
+ * for each processor and, with a base, as much again for each of its files.
  *
  * An external snapshot's overlay is made first (0600; durable before it is
  * used), or taken as it is with reuse. The disks' active images change in the
@@ -162,7 +221,7 @@ int libxl_domain_snapshot_plan(libxl_snapshot_ctx *sctx, uint32_t domid,
  *
  * All or nothing: on failure no disk has the new snapshot and the guest runs
  * on. An overlay that the guest uses already when something fails stays, with
- * ERROR_BADFAIL; merge it with libxl_disk_merge. What was written to memory_fd is then useless. If even the way back
+ * ERROR_BADFAIL; merge it with libxl_disk_merge. The memory image is then useless. If even the way back
  * fails, ERROR_BADFAIL is returned and the diagnosis says what was left.
  *
  * ERROR_INVAL: refused, nothing was touched. ERROR_DOMAIN_NOTFOUND: no such
@@ -173,7 +232,7 @@ int libxl_domain_snapshot_create(libxl_snapshot_ctx *sctx, uint32_t domid,
                                  const libxl_snapshot_handle *handles,
                                  int num_disks,
                                  const libxl_domain_snapshot_args *args,
-                                 int memory_fd,
+                                 const libxl_memory_target *memory,
                                  const libxl_snapshot_callbacks *callbacks,
                                  libxl_domain_snapshot_result *result_r,
                                  libxl_snapshot_diag *diag);

@@ -30,7 +30,7 @@ libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
 	libxl/domain_snapshot.c \
 	libxl/internal.c libxl/internal.h \
 	libxl/memory.c libxl/memory.h \
-	libxl/memory_stage.c libxl/memory_stage.h \
+	libxl/memory_image.c \
 	libxl/overlay.c libxl/overlay_close.c \
 	libxl/overlay_facts.c libxl/overlay_facts.h \
 	libxl/pause_clock.c libxl/pause_clock.h \

@@ -11,7 +11,7 @@
 #include "libxl/memory.h"
 #include "libxl/plan.h"
 
-#define LEAST_BUFFER (4u << 20)
+#define LEAST_LIMIT (4u << 20)
 
 void memory_capture_init(struct memory_capture *m)
 {
@@ -20,7 +20,7 @@ void memory_capture_init(struct memory_capture *m)
 
 void memory_capture_dispose(struct memory_capture *m)
 {
-    memory_stage_abort(m->stage);
+    intake_free(m->intake);
     (void)pause_clock_stop(m->clock);
     memory_capture_init(m);
 }
@@ -32,45 +32,38 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 /*
  * Half of what dom0 could give away without swapping, and never more than
- * the whole image needs: a bigger buffer shortens the pause, but dom0 running
- * out of memory would stop every guest.
+ * all pages need: a higher limit shortens the pause, but dom0 running out of
+ * memory would stop every guest.
  */
-static void choose_buffer(const struct domain_facts *domain, uint64_t asked,
-                          bool live, struct memory_stage_args *stage)
+void memory_choose_limit(uint64_t memory_bytes, uint64_t asked,
+                         struct intake_args *intake)
 {
-    uint64_t whole = domain->memory_bytes + domain->memory_bytes / 16 +
-                     LEAST_BUFFER;
+    uint64_t whole = memory_bytes + memory_bytes / 16 + LEAST_LIMIT;
     uint64_t spare = (uint64_t)sysconf(_SC_AVPHYS_PAGES) *
                      sysconf(_SC_PAGESIZE) / 2;
 
-    stage->buffer = least(asked ? asked : spare, whole);
-    if (stage->buffer < LEAST_BUFFER) stage->buffer = LEAST_BUFFER;
-    /* While the guest runs on, there is nothing to gain. */
-    if (live) return;
-    stage->ready = least(stage->buffer, spare);
-    stage->hold = stage->buffer == whole;
+    intake->limit = least(asked ? asked : spare, whole);
+    if (intake->limit < LEAST_LIMIT) intake->limit = LEAST_LIMIT;
+    intake->ready = least(intake->limit, spare);
 }
 
-static void no_progress(void *user, uint64_t bytes, uint64_t estimate)
+static int start_intake(struct memory_capture *m, bool live,
+                        const libxl_snapshot_callbacks *callbacks, int *pipe_r,
+                        libxl_snapshot_diag *diag)
 {
-}
-
-static int start_stage(struct memory_capture *m,
-                       const libxl_domain_snapshot_args *args, int fd,
-                       bool live, const libxl_snapshot_callbacks *callbacks,
-                       int *pipe_r, libxl_snapshot_diag *diag)
-{
-    bool progress = callbacks && callbacks->progress;
-    struct memory_stage_args stage = {
-        .out_fd = fd,
-        .estimate = m->domain->memory_bytes,
-        .progress = progress ? callbacks->progress : no_progress,
+    struct intake_args intake = {
+        .fd = m->target->fd,
+        .memory_bytes = m->domain->memory_bytes,
+        .progress = callbacks ? callbacks->progress : NULL,
         .user = callbacks ? callbacks->user : NULL,
     };
     int rc;
 
-    choose_buffer(m->domain, args->memory_buffer, live, &stage);
-    rc = memory_stage_start(&stage, &m->stage, pipe_r);
+    memory_choose_limit(m->domain->memory_bytes, m->args->memory_buffer,
+                        &intake);
+    /* While the guest runs on, there is nothing to gain. */
+    if (live) intake.ready = 0;
+    rc = intake_start(&intake, &m->intake, pipe_r);
     if (rc) xls_diag(diag, rc, NULL, "cannot start to take the memory");
     return rc;
 }
@@ -111,15 +104,14 @@ static const char *why_not(int rc)
     }
 }
 
-/* One try. The image is what follows position start of fd, if it has one. */
-static int save(struct memory_capture *m,
-                const libxl_domain_snapshot_args *args, int fd, bool live,
+/* One try. */
+static int save(struct memory_capture *m, bool live,
                 const libxl_snapshot_callbacks *callbacks,
                 libxl_snapshot_diag *diag)
 {
     int pipe_fd, rc;
 
-    rc = start_stage(m, args, fd, live, callbacks, &pipe_fd, diag);
+    rc = start_intake(m, live, callbacks, &pipe_fd, diag);
     if (rc) return rc;
     m->live = live;
     m->clock = pause_clock_start(m->sctx->ctx, m->domain->domid);
@@ -136,30 +128,41 @@ static int save(struct memory_capture *m,
     return rc;
 }
 
+/* What the first try put aside in the file means nothing. */
+static int try_again(struct memory_capture *m,
+                     const libxl_snapshot_callbacks *callbacks,
+                     libxl_snapshot_diag *diag)
+{
+    intake_free(m->intake);
+    m->intake = NULL;
+    (void)pause_clock_stop(m->clock);
+    m->clock = NULL;
+    if (ftruncate(m->target->fd, 0))
+        return xls_diag(diag, ERROR_FAIL, NULL,
+                        "cannot write the memory image anew: %s",
+                        strerror(errno));
+    return save(m, false, callbacks, diag);
+}
+
 int memory_capture(struct memory_capture *m, libxl_snapshot_ctx *sctx,
                    const struct domain_facts *domain,
-                   const libxl_domain_snapshot_args *args, int fd,
+                   const libxl_domain_snapshot_args *args,
+                   const libxl_memory_target *target,
                    const libxl_snapshot_callbacks *callbacks,
                    libxl_snapshot_diag *diag)
 {
-    off_t start = lseek(fd, 0, SEEK_CUR);
     bool live = plan_live(domain);
     int rc;
 
     m->sctx = sctx;
     m->domain = domain;
-    rc = save(m, args, fd, live, callbacks, diag);
-    if (rc && live && !m->suspended && !m->ended && start >= 0) {
+    m->args = args;
+    m->target = target;
+    rc = save(m, live, callbacks, diag);
+    if (rc && live && !m->suspended && !m->ended) {
         xls_log(sctx, XTL_WARN, "domain %u cannot be saved live (%s); saving"
                 " it stopped", domain->domid, libxl_error_to_string(rc));
-        memory_capture_dispose(m);
-        m->sctx = sctx;
-        m->domain = domain;
-        if (ftruncate(fd, start) || lseek(fd, start, SEEK_SET) != start)
-            return xls_diag(diag, ERROR_FAIL, NULL,
-                            "cannot write the memory image anew: %s",
-                            strerror(errno));
-        rc = save(m, args, fd, false, callbacks, diag);
+        rc = try_again(m, callbacks, diag);
     }
     if (rc)
         xls_diag(diag, rc, NULL, "cannot take the memory: %s", why_not(rc));
@@ -183,15 +186,13 @@ int memory_release(struct memory_capture *m, libxl_snapshot_diag *diag)
     return rc;
 }
 
-int memory_finish(struct memory_capture *m, uint64_t *bytes_r,
+int memory_finish(struct memory_capture *m,
+                  libxl_domain_snapshot_result *result,
                   libxl_snapshot_diag *diag)
 {
-    int rc, errnoval = 0;
+    int rc = memory_image_make(m->intake, m->target, m->args, result, diag);
 
-    rc = memory_stage_finish(m->stage, bytes_r, &errnoval);
-    m->stage = NULL;
-    if (rc)
-        xls_diag(diag, rc, NULL, "cannot write the memory image: %s",
-                 strerror(errnoval));
+    intake_free(m->intake);
+    m->intake = NULL;
     return rc;
 }

@@ -16,7 +16,7 @@
 #include "manage/internal.h"
 #include "manage/manual.h"
 #include "manage/preflight.h"
-#include "manage/save_image.h"
+#include "manage/memory.h"
 
 struct create {
     const struct manage_create *args;
@@ -245,25 +245,6 @@ static int write_intent(struct create *c, bool watched)
     return operation_journal(op, CHAIN_STEP_STOPPING);
 }
 
-static int open_memory(struct create *c)
-{
-    struct operation *op = &c->op;
-    struct chain_error why;
-    char *path;
-    int rc;
-
-    rc = chain_store_payload_path(op->store, c->snapshot.serial,
-                                  CHAIN_PAYLOAD_MEMORY, &path, &why);
-    if (rc) return manage_fail_chain(op->err, &why);
-    c->memory_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    rc = c->memory_fd < 0
-        ? manage_fail(op->err, MANAGE_FAILED, "cannot create %s: %s", path,
-                      strerror(errno))
-        : save_image_write_header(c->memory_fd, c->config_json, op->err);
-    free(path);
-    return rc;
-}
-
 static int prepare_payload(struct create *c)
 {
     struct operation *op = &c->op;
@@ -276,7 +257,8 @@ static int prepare_payload(struct create *c)
                                        CHAIN_PAYLOAD_CONFIG, c->config_json,
                                        strlen(c->config_json), &why);
     if (rc) return manage_fail_chain(op->err, &why);
-    return c->snapshot.memory ? open_memory(c) : 0;
+    return c->snapshot.memory
+        ? memory_create(op, c->snapshot.serial, &c->memory_fd) : 0;
 }
 
 /* The library's stages are points of ours: "create:suspend" and so on. */
@@ -310,13 +292,15 @@ static int take(struct create *c)
         .user = c, .progress = on_progress, .stage = on_stage,
         .stopped = on_stopped,
     };
+    const libxl_memory_target memory = { .fd = c->memory_fd };
     libxl_snapshot_diag diag;
     int rc;
 
     libxl_snapshot_diag_init(&diag);
     rc = libxl_domain_snapshot_create(op->m->sctx, op->domid, c->disks.disks,
                                       c->disks.handles, c->disks.num,
-                                      &c->what, c->memory_fd, &callbacks,
+                                      &c->what, c->snapshot.memory
+                                      ? &memory : NULL, &callbacks,
                                       &c->result, &diag);
     if (rc) manage_fail_library(op->err, rc, &diag);
     libxl_snapshot_diag_dispose(&diag);
@@ -334,6 +318,7 @@ static int record_result(struct create *c)
 {
     c->snapshot.created = time(NULL);
     c->snapshot.memory_bytes = c->result.memory_bytes;
+    c->snapshot.ram_bytes = c->result.ram_bytes;
     c->snapshot.live = c->result.live;
     c->snapshot.pause_us = c->result.pause_us;
     c->snapshot.quiesced = c->result.quiesced;

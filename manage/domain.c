@@ -168,20 +168,15 @@ static void renew_generation_id(struct operation *op,
 }
 
 int start_configuration(struct operation *op, const chain_snapshot *target,
-                        char **json_r, bool *changed_r)
+                        char **json_r)
 {
     libxl_domain_config config;
-    char *before = NULL, *json;
+    char *json;
     int rc;
 
     libxl_domain_config_init(&config);
     rc = of_snapshot(op, target, "in that snapshot", &config);
     if (rc) goto out;
-    before = libxl_domain_config_to_json(op->m->ctx, &config);
-    if (!before) {
-        rc = manage_fail_nomem(op->err);
-        goto out;
-    }
     /* The images as the snapshot names them now: merges may have renamed
      * what its configuration names. New ones come after. */
     rc = follow_snapshot(op, target, &config);
@@ -195,10 +190,8 @@ int start_configuration(struct operation *op, const chain_snapshot *target,
         rc = manage_fail_nomem(op->err);
         goto out;
     }
-    *changed_r = strcmp(json, before) != 0;
     *json_r = json;
 out:
-    free(before);
     libxl_domain_config_dispose(&config);
     return rc;
 }

@@ -16,6 +16,7 @@
 #include "manage/config_json.h"
 #include "manage/internal.h"
 #include "manage/preflight.h"
+#include "manage/memory.h"
 #include "manage/save_image.h"
 #include "manage/new_file.h"
 #include "manage/tar.h"
@@ -166,31 +167,20 @@ static int write_config(struct export *e)
     return rc;
 }
 
-static int open_memory(struct export *e, char **path_r, int *fd_r)
-{
-    struct chain_error why;
-    int rc;
-
-    rc = chain_store_payload_path(e->op.store, e->snapshot->serial,
-                                  CHAIN_PAYLOAD_MEMORY, path_r, &why);
-    if (rc) return manage_fail_chain(e->op.err, &why);
-    *fd_r = open(*path_r, O_RDONLY | O_CLOEXEC);
-    if (*fd_r >= 0) return 0;
-    return manage_fail(e->op.err, MANAGE_FAILED, "cannot read the memory image"
-                       " %s: %s", *path_r, strerror(errno));
-}
-
 static int write_memory(struct export *e)
 {
-    char *path = NULL;
-    int fd = -1, rc;
+    struct memory_files memory;
+    int rc;
 
     if (!e->snapshot->memory) return 0;
     manage_reached(e->op.m, "export:memory");
-    rc = open_memory(e, &path, &fd);
-    if (!rc) rc = tar_writer_file(e->tar, TAR_MEMORY, fd, path);
-    if (fd >= 0) close(fd);
-    free(path);
+    memory_files_init(&memory);
+    rc = memory_files_open(&e->op, e->snapshot, &memory);
+    if (!rc) rc = memory_files_verify(&e->op, &memory);
+    if (!rc)
+        rc = tar_writer_file(e->tar, TAR_MEMORY, memory.files[0].fd,
+                             memory.paths[0]);
+    memory_files_dispose(&memory);
     return rc;
 }
 
@@ -249,21 +239,20 @@ static int write_all(struct export *e)
 
 /* ---- for the system's xl ---- */
 
-/*
- * The stored image is in xl's own format. The configuration in its head still
- * names the images that the disks had then; they may have others now.
- */
-static int write_xl_image(struct export *e)
+/* The configuration of that time, with the images that the disks have now. */
+static int present_config(struct export *e, char **json_r)
 {
     const chain_tree *tree = &e->op.chain.tree;
     struct config_change change = { 0 };
     struct config_disk *disks = NULL;
-    char *path = NULL, *old = NULL, *now = NULL;
-    int fd = -1, i, k, rc;
+    struct chain_error why;
+    char *old = NULL;
+    size_t len;
+    int i, k, rc;
 
-    rc = open_memory(e, &path, &fd);
-    if (!rc) rc = save_image_read_header(fd, path, &old, e->op.err);
-    if (rc) goto out;
+    rc = chain_store_payload_read(e->op.store, e->snapshot->serial,
+                                  CHAIN_PAYLOAD_CONFIG, &old, &len, &why);
+    if (rc) return manage_fail_chain(e->op.err, &why);
     disks = calloc(tree->num_active + 1, sizeof(*disks));
     if (!disks) {
         rc = manage_fail_nomem(e->op.err);
@@ -276,15 +265,33 @@ static int write_xl_image(struct export *e)
                 disks[change.num_disks++] = (struct config_disk){
                     tree->active[i].vdev, tree->active[i].path,
                     tree->active[i].format };
-    rc = config_json_change(old, path, &change, &now, e->op.err);
-    if (!rc) rc = save_image_write_header(e->out, now, e->op.err);
-    if (!rc) rc = save_image_copy_rest(fd, e->out, path, NULL, e->op.err);
+    rc = config_json_change(old, "in that snapshot", &change, json_r, e->op.err);
 out:
-    if (fd >= 0) close(fd);
     free(disks);
-    free(now);
     free(old);
-    free(path);
+    return rc;
+}
+
+static int write_xl_image(struct export *e)
+{
+    struct memory_files memory;
+    libxl_snapshot_diag diag;
+    char *config = NULL;
+    int rc;
+
+    memory_files_init(&memory);
+    libxl_snapshot_diag_init(&diag);
+    rc = memory_files_open(&e->op, e->snapshot, &memory);
+    if (!rc) rc = present_config(e, &config);
+    if (!rc) rc = save_image_write_header(e->out, config, e->op.err);
+    if (rc) goto out;
+    rc = libxl_memory_image_read(e->op.m->sctx, memory.files, memory.num,
+                                 e->out, &diag);
+    if (rc) memory_fail(e->op.err, rc, &diag);
+out:
+    free(config);
+    libxl_snapshot_diag_dispose(&diag);
+    memory_files_dispose(&memory);
     return rc;
 }
 

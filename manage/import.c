@@ -22,6 +22,7 @@
 #include "manage/import_check.h"
 #include "manage/internal.h"
 #include "manage/preflight.h"
+#include "manage/memory.h"
 #include "manage/save_image.h"
 #include "manage/new_file.h"
 #include "manage/tar.h"
@@ -309,57 +310,33 @@ static int receive(struct import *in, int fd, uint64_t *bytes_r)
     return 0;
 }
 
-static int read_exactly(void *user, void *data, size_t len)
+static int check_memory(struct import *in)
 {
-    struct import *in = user;
-    size_t done = 0, got;
+    struct memory_files memory;
     int rc;
 
-    for (; done < len; done += got) {
-        rc = tar_reader_data(in->tar, (char *)data + done, len - done, &got);
-        if (rc) return rc;
-        if (!got) return ERROR_FAIL;
-    }
-    return 0;
+    memory_files_init(&memory);
+    rc = memory_files_open(&in->op, &in->manifest.snapshot, &memory);
+    if (!rc) rc = memory_files_verify(&in->op, &memory);
+    memory_files_dispose(&memory);
+    return rc;
 }
 
-/* The configuration in its head is what a revert starts the domain from. */
 static int receive_memory(struct import *in)
 {
     struct operation *op = &in->op;
     chain_snapshot *s = &in->manifest.snapshot;
-    char *path = NULL, *old = NULL, *now = NULL;
-    struct chain_error why;
     uint64_t size;
     int fd = -1, rc;
 
     manage_reached(op->m, "import:memory");
     rc = tar_reader_member(in->tar, TAR_MEMORY, &size);
     if (!rc) rc = check_room(in, chain_store_dir(op->store), size);
-    if (rc) goto out;
-    rc = chain_store_payload_path(op->store, s->serial, CHAIN_PAYLOAD_MEMORY,
-                                  &path, &why);
-    if (rc) {
-        manage_fail_chain(op->err, &why);
-        goto out;
-    }
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        rc = manage_fail(op->err, MANAGE_FAILED, "cannot make %s: %s", path,
-                         strerror(errno));
-        goto out;
-    }
-    rc = save_image_parse_header(read_exactly, in, "the archive's " TAR_MEMORY,
-                                 &old, op->err);
-    if (!rc) rc = change_config(in, old, "the archive's " TAR_MEMORY, &now);
-    if (!rc) rc = save_image_write_header(fd, now, op->err);
-    if (!rc) rc = receive(in, fd, &s->memory_bytes);
-out:
-    if (fd >= 0) close(fd);
-    free(now);
-    free(old);
-    free(path);
-    return rc;
+    if (!rc) rc = memory_create(op, s->serial, &fd);
+    if (rc) return rc;
+    rc = receive(in, fd, &s->memory_bytes);
+    close(fd);
+    return rc ? rc : check_memory(in);
 }
 
 static int receive_disk(struct import *in, int i)

@@ -114,10 +114,9 @@ void operation_keep_watched(struct operation *op, uint32_t domid);
 int domain_configuration(struct operation *op, libxl_domain_config *config);
 
 /* The JSON of the configuration with which a revert to target brings the
- * domain up: its own, with the disks as op->journal has them. *changed_r:
- * it is not the one that was stored. */
+ * domain up: its own, with the disks as op->journal has them. */
 int start_configuration(struct operation *op, const chain_snapshot *target,
-                        char **json_r, bool *changed_r);
+                        char **json_r);
 
 /* Have the configuration's disks use these images. */
 int domain_follow_images(struct operation *op, const chain_active_disk *active,

@@ -41,6 +41,13 @@ struct manage_error {
     char text[1024];        /* one line: what, why, what to do */
 };
 
+/* A memory image, as libxl_memory_image_read takes it. */
+struct manage_memory {
+    libxl_snapshot_ctx *sctx;
+    const libxl_memory_file *files;
+    int num;
+};
+
 /*
  * What the operations need from the application.
  */
@@ -68,12 +75,10 @@ struct manage_application {
     bool (*cancelled)(void *user);
     /*
      * Bring a domain up, PAUSED, and see to it that its end is watched
-     * (on_reboot and so on). From a memory image in xl's format, with this
-     * configuration in the place of the one inside (NULL: that one); or by
-     * booting the configuration. It is the JSON of a libxl_domain_config. On
+     * (on_reboot and so on). From a memory image, or by booting. The configuration is the JSON of a libxl_domain_config. On
      * failure nothing is left running, and err->text says why.
      */
-    int (*restore)(void *user, const char *memory_path,
+    int (*restore)(void *user, const struct manage_memory *memory,
                    const char *config_json, const char *domain,
                    uint32_t *domid_r, struct manage_error *err);
     int (*start)(void *user, const char *config_json, const char *domain,

@@ -53,7 +53,7 @@ static bool has_internal(const chain_snapshot *s)
 static bool is_like(const chain_snapshot *s, const struct pause_facts *facts)
 {
     return s->pause_us && s->state == CHAIN_DOMAIN_STATE_RUNNING &&
-           s->memory == facts->memory && (!s->memory || s->memory_bytes) &&
+           s->memory == facts->memory && (!s->memory || s->ram_bytes) &&
            (!s->memory || s->live == facts->live) &&
            has_internal(s) == (facts->internal > 0);
 }
@@ -97,5 +97,5 @@ void predict_pause(struct prediction *p, const struct pause_facts *facts,
     p->pause_from = PAUSE_MEASURED;
     p->pause_us = !facts->memory || facts->live ? last->pause_us
         : in_proportion(last->pause_us, facts->memory_bytes,
-                        last->memory_bytes);
+                        last->ram_bytes);
 }

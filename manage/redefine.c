@@ -18,6 +18,7 @@
 #include "manage/hook.h"
 #include "manage/internal.h"
 #include "manage/preflight.h"
+#include "manage/memory.h"
 #include "manage/save_image.h"
 
 enum action { KEEP, UPDATE, ADD };
@@ -191,8 +192,8 @@ static int old_payload_has(struct operation *op, const chain_snapshot *snapshot,
     return payload_has(op, snapshot->serial, file, has_r);
 }
 
-static int check_image(struct operation *op, const char *path,
-                       const chain_snapshot *snapshot)
+/* What --memory names: a file of xl's. */
+static int check_given(struct operation *op, const char *path)
 {
     char *config = NULL;
     struct stat st;
@@ -205,10 +206,6 @@ static int check_image(struct operation *op, const char *path,
     else if (!S_ISREG(st.st_mode))
         rc = manage_fail(op->err, MANAGE_REFUSED, "the memory image %s is not"
                          " a file", path);
-    else if ((uint64_t)st.st_size <= snapshot->memory_bytes)
-        rc = manage_fail(op->err, MANAGE_REFUSED, "the memory image %s is"
-                         " shorter than that of '%s' was", path,
-                         snapshot->name);
     else
         rc = save_image_read_header(fd, path, &config, op->err);
     free(config);
@@ -216,11 +213,25 @@ static int check_image(struct operation *op, const char *path,
     return rc;
 }
 
+/* What the record's payload has. */
+static int check_kept(struct operation *op, const chain_snapshot *snapshot)
+{
+    struct memory_files memory;
+    int rc;
+
+    memory_files_init(&memory);
+    rc = memory_files_open(op, snapshot, &memory);
+    if (!rc) rc = memory_files_verify(op, &memory);
+    memory_files_dispose(&memory);
+    /* No snapshot of the chain's is; this one does not become one. */
+    if (rc && op->err && op->err->outcome == MANAGE_DAMAGED)
+        op->err->outcome = MANAGE_REFUSED;
+    return rc;
+}
+
 static int check_memory(struct redefine *r, const chain_snapshot *snapshot)
 {
     struct operation *op = &r->op;
-    struct chain_error why;
-    char *path = NULL;
     bool has;
     int rc;
 
@@ -230,7 +241,7 @@ static int check_memory(struct redefine *r, const chain_snapshot *snapshot)
                            " without memory: there is none to be given",
                            snapshot->name);
     }
-    if (r->args->memory) return check_image(op, r->args->memory, snapshot);
+    if (r->args->memory) return check_given(op, r->args->memory);
     rc = old_payload_has(op, snapshot, CHAIN_PAYLOAD_MEMORY, &has);
     if (rc) return rc;
     if (!has)
@@ -238,12 +249,7 @@ static int check_memory(struct redefine *r, const chain_snapshot *snapshot)
                            " is not where it was: give it with --memory FILE,"
                            " or put back the disks alone with --disk-only",
                            snapshot->name);
-    rc = chain_store_payload_path(op->store, snapshot->serial,
-                                  CHAIN_PAYLOAD_MEMORY, &path, &why);
-    if (rc) return manage_fail_chain(op->err, &why);
-    rc = check_image(op, path, snapshot);
-    free(path);
-    return rc;
+    return check_kept(op, snapshot);
 }
 
 /* ---- what is to be done ---- */
@@ -405,23 +411,51 @@ static int choose_serial(struct operation *op, chain_snapshot *snapshot)
     }
 }
 
-static int copy_memory(struct operation *op, const char *from, const char *to)
+/* A file of xl's becomes an image of ours. */
+static int convert_memory(struct operation *op, const char *from,
+                          uint64_t serial)
 {
-    int in, out = -1, rc;
+    libxl_domain_snapshot_result result;
+    libxl_domain_snapshot_args args;
+    libxl_memory_target target = { .fd = -1 };
+    libxl_snapshot_diag diag;
+    struct chain_error why;
+    char *config = NULL;
+    struct stat st;
+    int in, rc;
 
+    libxl_snapshot_diag_init(&diag);
+    libxl_domain_snapshot_args_init(&args);
+    libxl_domain_snapshot_result_init(&result);
     in = open(from, O_RDONLY | O_CLOEXEC);
-    if (in >= 0) out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (out < 0)
-        rc = manage_fail(op->err, MANAGE_FAILED, "cannot copy the memory image"
-                         " %s to %s: %s", from, to, strerror(errno));
-    else
-        rc = save_image_copy_rest(in, out, from, NULL, op->err);
-    if (out >= 0) close(out);
+    if (in < 0 || fstat(in, &st)) {
+        rc = manage_fail(op->err, MANAGE_FAILED, "cannot read the memory image"
+                         " %s: %s", from, strerror(errno));
+        goto out;
+    }
+    rc = save_image_read_header(in, from, &config, op->err);
+    if (!rc) rc = memory_create(op, serial, &target.fd);
+    if (rc) goto out;
+    rc = libxl_memory_image_write(op->m->sctx, in, (uint64_t)st.st_size, &args,
+                                  &target, &result, &diag);
+    if (rc) {
+        memory_fail(op->err, rc, &diag);
+        goto out;
+    }
+    rc = chain_model_set_memory(&op->chain, serial, result.memory_bytes,
+                                result.ram_bytes, &why);
+    if (rc) manage_fail_chain(op->err, &why);
+out:
+    if (target.fd >= 0) close(target.fd);
     if (in >= 0) close(in);
+    free(config);
+    libxl_domain_snapshot_result_dispose(&result);
+    libxl_domain_snapshot_args_dispose(&args);
+    libxl_snapshot_diag_dispose(&diag);
     return rc;
 }
 
-/* The user's file is copied; what the snapshot had is shared, and whoever
+/* The user's file is converted; what the snapshot had is shared, and whoever
  * recovers removes the name that no snapshot has. */
 static int bring_memory(struct redefine *r, const chain_snapshot *old,
                         uint64_t serial)
@@ -431,15 +465,14 @@ static int bring_memory(struct redefine *r, const chain_snapshot *old,
     struct chain_error why;
     int rc;
 
+    if (r->args->memory) return convert_memory(op, r->args->memory, serial);
     rc = chain_store_payload_path(op->store, serial, CHAIN_PAYLOAD_MEMORY, &to,
                                   &why);
-    if (!rc && !r->args->memory)
+    if (!rc)
         rc = chain_store_payload_path(op->store, old->serial,
                                       CHAIN_PAYLOAD_MEMORY, &from, &why);
     if (rc)
         manage_fail_chain(op->err, &why);
-    else if (r->args->memory)
-        rc = copy_memory(op, r->args->memory, to);
     else if (link(from, to) && errno != EEXIST)
         rc = manage_fail(op->err, MANAGE_FAILED, "cannot link %s to %s: %s",
                          from, to, strerror(errno));
@@ -532,7 +565,7 @@ static int add(struct redefine *r, const struct dump *dump)
     }
     if (r->args->without_memory) {
         snapshot.memory = snapshot.live = false;
-        snapshot.memory_bytes = 0;
+        snapshot.memory_bytes = snapshot.ram_bytes = 0;
     }
     snapshot.parent = parent_serial(op, dump);
     rc = choose_serial(op, &snapshot);

@@ -14,6 +14,7 @@
 
 #include "chain/images.h"
 #include "manage/internal.h"
+#include "manage/memory.h"
 #include "manage/losses.h"
 #include "manage/manual.h"
 #include "manage/preflight.h"
@@ -91,15 +92,27 @@ static int check_disk(struct operation *op, const chain_snapshot *target,
     return rc;
 }
 
-static int check_payload(struct operation *op, const chain_snapshot *target,
-                         const char *file)
+/* Every byte of it: the guest that runs now is destroyed before it is read. */
+static int check_memory(struct operation *op, const chain_snapshot *target)
+{
+    struct memory_files memory;
+    int rc;
+
+    memory_files_init(&memory);
+    rc = memory_files_open(op, target, &memory);
+    if (!rc) rc = memory_files_verify(op, &memory);
+    memory_files_dispose(&memory);
+    return rc;
+}
+
+static int check_config(struct operation *op, const chain_snapshot *target)
 {
     struct chain_error why;
     char *path;
     int rc;
 
-    rc = chain_store_payload_path(op->store, target->serial, file, &path,
-                                  &why);
+    rc = chain_store_payload_path(op->store, target->serial,
+                                  CHAIN_PAYLOAD_CONFIG, &path, &why);
     if (rc) return manage_fail_chain(op->err, &why);
     if (access(path, R_OK))
         rc = manage_fail(op->err, MANAGE_DAMAGED, "the snapshot '%s' lacks its"
@@ -120,8 +133,8 @@ static int check(struct operation *op, const chain_snapshot *target,
     for (i = 0; i < target->num_disks && !rc; i++)
         rc = check_disk(op, target, &target->disks[i]);
     if (rc || state == CHAIN_DOMAIN_STATE_OFF) return rc;
-    return check_payload(op, target, target->memory ? CHAIN_PAYLOAD_MEMORY
-                                                    : CHAIN_PAYLOAD_CONFIG);
+    rc = check_config(op, target);
+    return rc || !target->memory ? rc : check_memory(op, target);
 }
 
 /* Without memory there is no running state to go back to. */
@@ -208,16 +221,17 @@ static int restore(struct operation *op, const chain_snapshot *target,
                    const char *config_json, uint32_t *domid_r)
 {
     const struct manage_application *app = &op->m->app;
-    struct chain_error why;
-    char *path;
+    struct manage_memory image;
+    struct memory_files memory;
     int rc;
 
-    rc = chain_store_payload_path(op->store, target->serial,
-                                  CHAIN_PAYLOAD_MEMORY, &path, &why);
-    if (rc) return manage_fail_chain(op->err, &why);
-    rc = app->restore(app->user, path, config_json, op->domain, domid_r,
-                      op->err);
-    free(path);
+    memory_files_init(&memory);
+    rc = memory_files_open(op, target, &memory);
+    image = (struct manage_memory){ op->m->sctx, memory.files, memory.num };
+    if (!rc)
+        rc = app->restore(app->user, &image, config_json, op->domain, domid_r,
+                          op->err);
+    memory_files_dispose(&memory);
     return rc;
 }
 
@@ -226,13 +240,12 @@ static int start(struct operation *op, uint32_t *domid_r)
     const chain_snapshot *target = &op->journal.snapshots[0];
     const struct manage_application *app = &op->m->app;
     char *config_json = NULL;
-    bool changed;
     int rc;
 
-    rc = start_configuration(op, target, &config_json, &changed);
+    rc = start_configuration(op, target, &config_json);
     if (rc) return rc;
     rc = target->memory
-        ? restore(op, target, changed ? config_json : NULL, domid_r)
+        ? restore(op, target, config_json, domid_r)
         : app->start(app->user, config_json, op->domain, domid_r, op->err);
     free(config_json);
     return rc;

@@ -15,8 +15,6 @@
 /* Of a configuration; that of a domain has some kilobytes. */
 #define MAX_CONFIG (16u << 20)
 
-#define COPY_BYTES (1u << 20)
-
 #define BYTEORDER       0x01020304u
 #define FLAG_JSON       (1u << 0)   /* the configuration is JSON */
 #define FLAG_STREAMv2   (1u << 1)   /* libxl's stream of version 2 follows */
@@ -59,14 +57,13 @@ int save_image_write_header(int fd, const char *config_json,
 }
 
 /* All of len, or it is no such file. */
-static int read_fd(void *user, void *data, size_t len)
+static int get(int fd, void *data, size_t len)
 {
-    const int *fd = user;
     char *p = data;
     ssize_t r;
 
     while (len) {
-        r = read(*fd, p, len);
+        r = read(fd, p, len);
         if (r < 0 && errno == EINTR) continue;
         if (r <= 0) return ERROR_FAIL;
         p += r;
@@ -82,106 +79,30 @@ static int not_ours(struct manage_error *err, const char *path,
                        " be used: %s", path, why);
 }
 
-int save_image_parse_header(int (*read)(void *user, void *data, size_t len),
-                            void *user, const char *path,
-                            char **config_json_r, struct manage_error *err)
+int save_image_read_header(int fd, const char *path, char **config_json_r,
+                           struct manage_error *err)
 {
     char magic[MAGIC_BYTES], *config;
     uint32_t words[4], len;
 
-    if (read(user, magic, sizeof(magic)) ||
+    if (get(fd, magic, sizeof(magic)) ||
         memcmp(magic, MAGIC, MAGIC_BYTES) ||
-        read(user, words, sizeof(words)))
+        get(fd, words, sizeof(words)))
         return not_ours(err, path, "xl did not save it");
     if (words[0] != BYTEORDER)
         return not_ours(err, path, "a machine of the other byte order did");
     if (words[1] != (FLAG_JSON | FLAG_STREAMv2))
         return not_ours(err, path, "it is of another version of xl");
     if (words[3] <= sizeof(len) || words[3] > MAX_CONFIG ||
-        read(user, &len, sizeof(len)) || len != words[3] - sizeof(len))
+        get(fd, &len, sizeof(len)) || len != words[3] - sizeof(len))
         return not_ours(err, path, "its header is damaged");
     config = malloc(len + 1);
     if (!config) return manage_fail_nomem(err);
-    if (read(user, config, len) || strnlen(config, len) < len - 1) {
+    if (get(fd, config, len) || strnlen(config, len) < len - 1) {
         free(config);
         return not_ours(err, path, "the configuration in it is damaged");
     }
     config[len] = '\0';
     *config_json_r = config;
-    return 0;
-}
-
-int save_image_read_header(int fd, const char *path, char **config_json_r,
-                           struct manage_error *err)
-{
-    return save_image_parse_header(read_fd, &fd, path, config_json_r, err);
-}
-
-/* By read and write, where the kernel cannot do it for us. */
-static int copy_by_hand(int from, int to, const char *path, uint64_t *bytes,
-                        struct manage_error *err)
-{
-    char *data = malloc(COPY_BYTES);
-    ssize_t r;
-    int rc = 0;
-
-    if (!data) return manage_fail_nomem(err);
-    for (;;) {
-        r = read(from, data, COPY_BYTES);
-        if (r < 0 && errno == EINTR) continue;
-        if (r < 0)
-            rc = manage_fail(err, MANAGE_FAILED, "cannot read %s: %s", path,
-                             strerror(errno));
-        if (r <= 0) break;
-        rc = save_image_write(to, data, r, err);
-        if (rc) break;
-        *bytes += r;
-    }
-    free(data);
-    return rc;
-}
-
-int save_image_copy_rest(int from, int to, const char *path,
-                         uint64_t *bytes_r, struct manage_error *err)
-{
-    uint64_t bytes = 0;
-    ssize_t r;
-    int rc;
-
-    do {
-        r = copy_file_range(from, NULL, to, NULL, 1u << 30, 0);
-        if (r > 0) bytes += r;
-    } while (r > 0 || (r < 0 && errno == EINTR));
-    /* Another file system, a pipe ... or at its end: then it ends at once. */
-    rc = copy_by_hand(from, to, path, &bytes, err);
-    if (!rc && bytes_r) *bytes_r = bytes;
-    return rc;
-}
-
-/* A configuration is some ten kilobytes. */
-#define OPTIONAL_MAX (16u << 20)
-
-int save_image_find_stream(int fd, off_t *stream_r, struct manage_error *err)
-{
-    struct {
-        char magic[MAGIC_BYTES];
-        uint32_t byteorder, mandatory, optional, optional_len;
-    } head;
-    ssize_t r;
-
-    _Static_assert(sizeof(head) == MAGIC_BYTES + 4 * sizeof(uint32_t),
-                   "the head has no holes");
-    do r = pread(fd, &head, sizeof(head), 0);
-    while (r < 0 && errno == EINTR);
-    if (r < 0)
-        return manage_fail(err, MANAGE_FAILED, "cannot read the memory image:"
-                           " %s", strerror(errno));
-    if ((size_t)r != sizeof(head) ||
-        memcmp(head.magic, MAGIC, sizeof(head.magic)) ||
-        head.byteorder != BYTEORDER || !(head.mandatory & FLAG_STREAMv2) ||
-        head.optional_len > OPTIONAL_MAX)
-        return manage_fail(err, MANAGE_DAMAGED, "the memory image does not"
-                           " begin as one of this machine's does");
-    *stream_r = sizeof(head) + head.optional_len;
     return 0;
 }

@@ -25,22 +25,8 @@ int save_image_write_header(int fd, const char *config_json,
 int save_image_read_header(int fd, const char *path, char **config_json_r,
                            struct manage_error *err);
 
-/* The same from anywhere: read() gets all of len, or does not return 0. */
-int save_image_parse_header(int (*read)(void *user, void *data, size_t len),
-                            void *user, const char *path,
-                            char **config_json_r, struct manage_error *err);
-
 /* Write all of it, or say why not. */
 int save_image_write(int fd, const void *data, size_t len,
                      struct manage_error *err);
-
-/* Copy what is left of one file to another, without a copy where the file
- * system can share; *bytes_r may be NULL. */
-int save_image_copy_rest(int from, int to, const char *path,
-                         uint64_t *bytes_r, struct manage_error *err);
-
-/* Where the stream of a file begins. It must have been written by a machine
- * of our byte order, with a stream of libxl's version 2. */
-int save_image_find_stream(int fd, off_t *stream_r, struct manage_error *err);
 
 #endif

@@ -67,11 +67,11 @@ static void guard(void *user, const char *domain)
     if (test_hooks_guarded()) guard_start(&app->guard, domain);
 }
 
-static int restore(void *user, const char *memory_path,
+static int restore(void *user, const struct manage_memory *memory,
                    const char *config_json, const char *domain,
                    uint32_t *domid_r, struct manage_error *err)
 {
-    return domain_start_restore(user, memory_path, config_json, domain,
+    return domain_start_restore(user, memory, config_json, domain,
                                 domid_r, err);
 }
 

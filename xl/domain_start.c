@@ -97,12 +97,12 @@ static int find_restored(struct xl_app *app, const char *domain,
     return rc;
 }
 
-/* "xl restore" of what path and stdin_fd give it to read. */
-static int run_restore(struct xl_app *app, const char *path, int stdin_fd,
-                       off_t size, struct child_result *result_r)
+/* "xl restore" of what it reads from stdin_fd. */
+static int run_restore(struct xl_app *app, int stdin_fd, uint64_t size,
+                       struct child_result *result_r)
 {
     char xl_arg[] = "xl", restore_arg[] = "restore", paused_arg[] = "-p";
-    char *path_arg = strdup(path);
+    char path_arg[] = "/proc/self/fd/0";
     char *argv[] = { xl_arg, restore_arg, paused_arg, path_arg, NULL };
     const struct child_spec spec = {
         .path = app->system_xl,
@@ -111,30 +111,48 @@ static int run_restore(struct xl_app *app, const char *path, int stdin_fd,
         .die_with_us = true,
         .timeout_s = RESTORE_BASE_S + size / RESTORE_BYTES_PER_S,
     };
+
+    return child_run(&spec, result_r);
+}
+
+/* How much xl will have to read: for how long to wait for it. */
+static int restore_size(const struct manage_memory *memory,
+                        uint64_t *size_r, struct manage_error *err)
+{
+    libxl_memory_image_info info;
+    libxl_snapshot_diag diag;
     int rc;
 
-    if (!path_arg) {
-        errno = ENOMEM;
-        return ERROR_NOMEM;
-    }
-    rc = child_run(&spec, result_r);
-    free(path_arg);
+    libxl_snapshot_diag_init(&diag);
+    libxl_memory_image_info_init(&info);
+    rc = libxl_memory_image_info_get(memory->sctx, memory->files, &info, &diag);
+    if (rc)
+        fail(err, rc, "%s", diag.message ? diag.message
+                                         : memory->files[0].name);
+    else
+        *size_r = info.pages * 4096;
+    libxl_memory_image_info_dispose(&info);
+    libxl_snapshot_diag_dispose(&diag);
     return rc;
 }
 
-/* The same through a pipe, with another configuration in front. */
-static int run_restore_with(struct xl_app *app, const char *memory_path,
-                            const char *config_json, off_t size,
-                            struct child_result *result_r,
-                            struct manage_error *err)
+static int restore_through_pipe(struct xl_app *app,
+                                const struct manage_memory *memory,
+                                const char *config_json,
+                                struct child_result *result_r,
+                                struct manage_error *err)
 {
     struct manage_error feed_err = { MANAGE_OK, "" };
     struct restore_feed *feed;
+    uint64_t size = 0;
     int fd, rc, rc2;
 
-    rc = restore_feed_start(memory_path, config_json, &feed, &fd, err);
+    rc = restore_size(memory, &size, err);
     if (rc) return rc;
-    rc = run_restore(app, "/proc/self/fd/0", fd, size, result_r);
+    rc = restore_feed_start(memory, config_json, &feed,
+                            &fd, err);
+    if (rc) return rc;
+    rc = run_restore(app, fd, size, result_r);
     if (rc)
         fail(err, rc, "cannot run %s: %s", app->system_xl, strerror(errno));
     close(fd);
@@ -144,33 +162,21 @@ static int run_restore_with(struct xl_app *app, const char *memory_path,
     return rc2;
 }
 
-int domain_start_restore(struct xl_app *app, const char *memory_path,
+int domain_start_restore(struct xl_app *app, const struct manage_memory *memory,
                          const char *config_json, const char *domain,
                          uint32_t *domid_r, struct manage_error *err)
 {
     struct child_result result;
-    struct stat st;
     char why[640];
     int rc;
 
     rc = check_name_is_free(app, domain, err);
     if (rc) return rc;
-    if (stat(memory_path, &st))
-        return fail(err, ERROR_FAIL, "cannot restore %s: %s: %s", domain,
-                    memory_path, strerror(errno));
-
-    if (config_json) {
-        rc = run_restore_with(app, memory_path, config_json, st.st_size,
-                              &result, err);
-    } else {
-        rc = run_restore(app, memory_path, -1, st.st_size, &result);
-        if (rc)
-            fail(err, rc, "cannot restore %s: cannot run %s: %s", domain,
-                 app->system_xl, strerror(errno));
-    }
+    rc = restore_through_pipe(app, memory, config_json, &result,
+                              err);
     if (rc) {
         /* It may have been given all that it needed before that. */
-        if (config_json) destroy_half_built(app, domain);
+        destroy_half_built(app, domain);
         return rc;
     }
     if (!child_succeeded(&result)) {

@@ -15,11 +15,10 @@
 
 struct xl_app;
 
-/* From a memory image in xl's save format; with this configuration (JSON) in
- * the place of the one it holds, unless NULL. */
-int domain_start_restore(struct xl_app *app, const char *memory_path,
-                         const char *config_json, const char *domain, uint32_t *domid_r,
-                         struct manage_error *err);
+/* From a memory image and the JSON of a libxl_domain_config. */
+int domain_start_restore(struct xl_app *app, const struct manage_memory *memory,
+                         const char *config_json, const char *domain,
+                         uint32_t *domid_r, struct manage_error *err);
 
 /* By booting the JSON of a libxl_domain_config. */
 int domain_start_boot(struct xl_app *app, const char *config_json,

@@ -160,8 +160,10 @@ static void print_contents(const chain_snapshot *snapshot)
         if (!output_skipped(snapshot->disks[i].treatment)) num++;
     }
     if (snapshot->memory)
-        printf("memory %s%s", text_size(snapshot->memory_bytes, size),
-               num ? " and " : "");
+        printf("memory %s", text_size(output_ram(snapshot), size));
+    if (snapshot->memory && snapshot->ram_bytes)
+        printf(" (%s stored)", text_size(snapshot->memory_bytes, size));
+    if (snapshot->memory && num) printf(" and ");
     if (!num) {
         if (!snapshot->memory) printf("no disks");
         return;

@@ -142,6 +142,13 @@ int output_text_info(const struct manage_view *view,
 const char *output_state(chain_domain_state state);
 /* Why a disk was left out, or NULL when it was not. */
 const char *output_skipped(chain_disk_treatment treatment);
+
+/* How much of the guest's memory its image stands for; when that was not noted,
+ * as of one that was put back, about. */
+static inline uint64_t output_ram(const chain_snapshot *snapshot)
+{
+    return snapshot->ram_bytes ? snapshot->ram_bytes : snapshot->memory_bytes;
+}
 /* "internal", "external", "manual", or NULL for a disk that was left out. */
 const char *output_treatment(chain_disk_treatment treatment);
 /* The same and "mixed"; NULL when there is no disk. */

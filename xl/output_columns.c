@@ -105,6 +105,14 @@ static char *cell_memory(const struct cell *cell)
 {
     const chain_snapshot *snapshot = cell->entry->snapshot;
 
+    return snapshot->memory ? amount(cell, output_ram(snapshot), true)
+                            : nothing();
+}
+
+static char *cell_stored(const struct cell *cell)
+{
+    const chain_snapshot *snapshot = cell->entry->snapshot;
+
     return snapshot->memory ? amount(cell, snapshot->memory_bytes, true)
                             : nothing();
 }
@@ -196,7 +204,9 @@ static const struct {
     [COLUMN_DISKS] = { "disks", "Disks",
         "the disks that are part of it", cell_disks },
     [COLUMN_MEMORY] = { "memory", "Memory",
-        "bytes of its memory image", cell_memory },
+        "bytes of the guest's memory in it", cell_memory },
+    [COLUMN_STORED] = { "stored", "Stored",
+        "bytes of its memory image", cell_stored },
     [COLUMN_SIZE] = { "size", "Size",
         "bytes that it takes: memory and frozen images", cell_size },
     [COLUMN_FREED] = { "freed", "Freed",

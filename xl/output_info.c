@@ -64,7 +64,9 @@ int output_text_info(const struct manage_view *view,
     print_field("created:", text_time(snapshot->created, buf));
     print_field("state:", output_state(snapshot->state));
     print_field("memory:", snapshot->memory
-                ? text_size(snapshot->memory_bytes, buf) : "none");
+                ? text_size(output_ram(snapshot), buf) : "none");
+    if (snapshot->ram_bytes)
+        print_field("stored:", text_size(snapshot->memory_bytes, buf));
     if (snapshot->state != CHAIN_DOMAIN_STATE_OFF)
         print_field("pause:", text_pause(snapshot->pause_us, buf));
     if (snapshot->quiesced) print_field("quiesced:", "yes");

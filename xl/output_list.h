@@ -26,6 +26,7 @@ enum output_column {
     COLUMN_KIND,
     COLUMN_DISKS,
     COLUMN_MEMORY,
+    COLUMN_STORED,
     COLUMN_SIZE,
     COLUMN_FREED,
     COLUMN_PAUSE,

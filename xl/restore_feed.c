@@ -16,31 +16,29 @@
 #define PIPE_SIZE (1 << 20)
 
 struct restore_feed {
-    int file;
+    const struct manage_memory *memory;
     int out;
     char *config_json;
     pthread_t thread;
     struct manage_error err;
 };
 
-static void fail(struct restore_feed *feed, const char *what)
+/* A reader that is gone has a reason of its own, which is told elsewhere; only
+ * damage has its place here. */
+static void feed_memory(struct restore_feed *feed)
 {
-    feed->err.outcome = MANAGE_FAILED;
-    snprintf(feed->err.text, sizeof(feed->err.text), "%s: %s", what,
-             strerror(errno));
-}
+    libxl_snapshot_diag diag;
+    int rc;
 
-/* A reader that is gone has a reason of its own, which is told elsewhere. */
-static void copy(struct restore_feed *feed, off_t from)
-{
-    ssize_t r;
-
-    for (;;) {
-        r = splice(feed->file, &from, feed->out, NULL, PIPE_SIZE, 0);
-        if (r < 0 && errno == EINTR) continue;
-        if (r < 0 && errno != EPIPE) fail(feed, "cannot read the memory image");
-        if (r <= 0) return;
+    libxl_snapshot_diag_init(&diag);
+    rc = libxl_memory_image_read(feed->memory->sctx, feed->memory->files,
+                                 feed->memory->num, feed->out, &diag);
+    if (rc == ERROR_BADFAIL || rc == ERROR_INVAL) {
+        feed->err.outcome = MANAGE_DAMAGED;
+        snprintf(feed->err.text, sizeof(feed->err.text), "%s",
+                 diag.message ? diag.message : "the memory image is damaged");
     }
+    libxl_snapshot_diag_dispose(&diag);
 }
 
 static void *run(void *arg)
@@ -48,16 +46,13 @@ static void *run(void *arg)
     struct restore_feed *feed = arg;
     struct manage_error err = { MANAGE_OK, "" };
     sigset_t pipe_signal;
-    off_t stream;
 
     /* Pending in this thread, it goes with it. */
     sigemptyset(&pipe_signal);
     sigaddset(&pipe_signal, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe_signal, NULL);
-    if (save_image_find_stream(feed->file, &stream, &feed->err)) goto out;
-    if (save_image_write_header(feed->out, feed->config_json, &err)) goto out;
-    copy(feed, stream);
-out:
+    if (!save_image_write_header(feed->out, feed->config_json, &err))
+        feed_memory(feed);
     close(feed->out);
     feed->out = -1;
     return NULL;
@@ -65,25 +60,23 @@ out:
 
 static void feed_free(struct restore_feed *feed)
 {
-    if (feed->file >= 0) close(feed->file);
     if (feed->out >= 0) close(feed->out);
     free(feed->config_json);
     free(feed);
 }
 
-int restore_feed_start(const char *memory_path, const char *config_json,
-                       struct restore_feed **feed_r, int *fd_r,
-                       struct manage_error *err)
+int restore_feed_start(const struct manage_memory *memory,
+                       const char *config_json, struct restore_feed **feed_r,
+                       int *fd_r, struct manage_error *err)
 {
     struct restore_feed *feed = calloc(1, sizeof(*feed));
     int fds[2] = { -1, -1 }, r;
 
     if (!feed) goto failed;
-    feed->file = feed->out = -1;
+    feed->memory = memory;
+    feed->out = -1;
     feed->config_json = strdup(config_json);
-    if (!feed->config_json) goto failed;
-    feed->file = open(memory_path, O_RDONLY | O_CLOEXEC);
-    if (feed->file < 0 || pipe2(fds, O_CLOEXEC)) goto failed;
+    if (!feed->config_json || pipe2(fds, O_CLOEXEC)) goto failed;
     fcntl(fds[1], F_SETPIPE_SZ, PIPE_SIZE);     /* or as it is */
     feed->out = fds[1];
     r = pthread_create(&feed->thread, NULL, run, feed);
@@ -97,8 +90,8 @@ int restore_feed_start(const char *memory_path, const char *config_json,
 
 failed:
     err->outcome = MANAGE_FAILED;
-    snprintf(err->text, sizeof(err->text), "cannot read %s: %s", memory_path,
-             strerror(errno));
+    snprintf(err->text, sizeof(err->text), "cannot hand the memory image to xl"
+             " restore: %s", strerror(errno));
     if (fds[0] >= 0) close(fds[0]);
     if (feed) feed_free(feed);
     return ERROR_FAIL;

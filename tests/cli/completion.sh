@@ -96,6 +96,7 @@ offers "a new snapshot's name" "" snapshot-create web1 b
 offers "a snapshot to dump" "before" snapshot-dump web1 be
 offers "a filter" "--leaves" snapshot-list --l
 offers "columns" "state
+stored
 size
 serial" snapshot-list -o s
 offers "more columns" "name,freed" snapshot-list web1 --columns name,f

@@ -300,12 +300,13 @@ static void follow(const struct manage_settings *settings, char *line)
     } else if (!strcmp(line, "warn")) {
         app->warn(app->user, rest);
     } else if (!strcmp(line, "restart")) {
+        struct manage_memory memory = { NULL, NULL, 0 };
         struct manage_error err;
         uint32_t domid;
 
         if (!app->watched(app->user, 3) ||
             app->keep_watched(app->user, 3, &err) ||
-            app->restore(app->user, "memory", NULL, "g", &domid, &err) ||
+            app->restore(app->user, &memory, "config", "g", &domid, &err) ||
             domid != 7 ||
             app->start(app->user, "config", "g", &domid, &err) || domid != 8)
             abort();

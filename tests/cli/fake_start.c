@@ -9,12 +9,12 @@
 #include "xl/hook.h"
 #include "xl/watch.h"
 
-int domain_start_restore(struct xl_app *app, const char *memory_path,
+int domain_start_restore(struct xl_app *app, const struct manage_memory *memory,
                          const char *config_json, const char *domain,
                          uint32_t *domid_r, struct manage_error *err)
 {
     (void)err;
-    if (!app->ctx || !memory_path || config_json || !domain) return ERROR_INVAL;
+    if (!app->ctx || !memory || !config_json || !domain) return ERROR_INVAL;
     *domid_r = 7;
     return 0;
 }

@@ -229,20 +229,79 @@ char *host_config(const char *domain, const char *path)
     return text;
 }
 
-void host_save_image(const char *path, const char *config, size_t bytes)
+/* What stands for a stream; config: xl's head before it, or NULL. */
+static void write_stream(const char *path, const char *config, size_t bytes)
 {
     struct manage_error err = { MANAGE_OK, "" };
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     size_t i;
 
     assert_true(fd >= 0);
-    assert_int_equal(save_image_write_header(fd, config, &err), 0);
+    if (config) assert_int_equal(save_image_write_header(fd, config, &err), 0);
     for (i = 0; i < bytes; i++) {
         char byte = 'a' + i % 23;
 
         assert_int_equal(write(fd, &byte, 1), 1);
     }
     close(fd);
+}
+
+void host_save_image(const char *path, const char *config, size_t bytes)
+{
+    write_stream(path, config, bytes);
+}
+
+static void scratch_of(const char *path, char scratch[256])
+{
+    snprintf(scratch, 256, "%s.stream", path);
+}
+
+void host_memory_image(const char *path, size_t bytes)
+{
+    libxl_domain_snapshot_result result;
+    libxl_domain_snapshot_args args;
+    libxl_memory_target target = { .fd = -1 };
+    char scratch[256];
+    int fd;
+
+    scratch_of(path, scratch);
+    write_stream(scratch, NULL, bytes);
+    fd = open(scratch, O_RDONLY | O_CLOEXEC);
+    target.fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && target.fd >= 0);
+    libxl_domain_snapshot_args_init(&args);
+    assert_int_equal(libxl_memory_image_write(NULL, fd, bytes, &args, &target,
+                                              &result, NULL), 0);
+    libxl_domain_snapshot_result_dispose(&result);
+    libxl_domain_snapshot_args_dispose(&args);
+    close(target.fd);
+    close(fd);
+    unlink(scratch);
+}
+
+bool host_memory_is(const char *path, size_t bytes)
+{
+    libxl_memory_file file = { open(path, O_RDONLY | O_CLOEXEC), path };
+    char scratch[256], *a = NULL, *b = NULL;
+    size_t a_len = 0, b_len = 0;
+    bool same = false;
+    int fd;
+
+    scratch_of(path, scratch);
+    fd = open(scratch, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && file.fd >= 0);
+    if (!libxl_memory_image_read(NULL, &file, 1, fd, NULL)) {
+        a = host_read(scratch, &a_len);
+        write_stream(scratch, NULL, bytes);
+        b = host_read(scratch, &b_len);
+        same = a_len == b_len && !memcmp(a, b, a_len);
+    }
+    close(fd);
+    close(file.fd);
+    unlink(scratch);
+    free(a);
+    free(b);
+    return same;
 }
 
 /* ---- the host ---- */

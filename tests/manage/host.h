@@ -57,4 +57,9 @@ char *host_config(const char *domain, const char *path);
  * on with what stands for a stream. */
 void host_save_image(const char *path, const char *config, size_t bytes);
 
+/* A memory image, of so many bytes that are no stream of libxl's. */
+void host_memory_image(const char *path, size_t bytes);
+/* Whether that is what it holds. */
+bool host_memory_is(const char *path, size_t bytes);
+
 #endif

@@ -174,11 +174,11 @@ static void expect_nothing(struct fixture *f, const char *domain)
 
 static void there_and_back(struct fixture *f, const char *ending)
 {
-    char *path, *memory, *expected, *image;
+    char *path, *memory, *config, *image;
     const chain_snapshot *s;
     struct manage_view view;
-    size_t len, expected_len;
-    char *a, *b;
+    size_t len;
+    char *a;
 
     path = host_path(&f->host, "A.tar%s", ending);
     if (export_to(f, path, NULL)) fail_msg("%s", f->host.err.text);
@@ -196,7 +196,7 @@ static void there_and_back(struct fixture *f, const char *ending)
     assert_string_equal(s->description, "the \xc3\xa4ltest");
     assert_int_equal(s->created, 100);
     assert_true(s->memory);
-    assert_int_equal(s->memory_bytes, MEMORY_BYTES);
+    assert_true(s->memory_bytes > 0);
     assert_int_equal(s->num_disks, 3);
     assert_int_equal(s->disks[0].treatment, CHAIN_DISK_TREATMENT_INTERNAL);
     assert_int_equal(s->disks[1].treatment, CHAIN_DISK_TREATMENT_INTERNAL);
@@ -221,21 +221,17 @@ static void there_and_back(struct fixture *f, const char *ending)
     host_sh("! qemu-img info %s | grep -q backing", image);
     free(image);
 
-    /* The memory, under the new name and with the new paths. */
     memory = host_path(&f->host, "state/h/snap-1/memory");
-    a = host_read(memory, &len);
-    expected = host_path(&f->host, "expected");
-    host_save_image(expected, "", MEMORY_BYTES);
-    b = host_read(expected, &expected_len);
-    assert_memory_equal(a + len - MEMORY_BYTES,
-                        b + expected_len - MEMORY_BYTES, MEMORY_BYTES);
+    assert_true(host_memory_is(memory, MEMORY_BYTES));
+    /* The configuration, under the new name and with the new paths. */
+    config = host_path(&f->host, "state/h/snap-1/config.json");
+    a = host_read(config, &len);
     assert_non_null(memmem(a, len, "\"h\"", 3));
     assert_non_null(memmem(a, len, "to/h-xvdb.qcow2", 15));
     assert_null(memmem(a, len, "b.raw", 5));
     assert_non_null(memmem(a, len, "/isos/cd.iso", 12));
     free(a);
-    free(b);
-    free(expected);
+    free(config);
     free(memory);
 
     assert_int_equal(import_as(f, path, "h", NULL), MANAGE_REFUSED);
@@ -284,7 +280,7 @@ static void test_xl_image(void **state)
     struct fixture *f = *state;
     struct manage_export args = { .domain = "g", .name = "A", .fd = -1,
                                   .path = f->tar, .xl_image = true };
-    char *a, *path = host_path(&f->host, "state/g/snap-4/memory");
+    char *a, *expected;
     size_t len;
 
     if (manage_export(f->host.manage, &args, NULL, host_err(&f->host)))
@@ -292,10 +288,12 @@ static void test_xl_image(void **state)
     a = host_read(f->tar, &len);
     assert_memory_equal(a, "Xen saved domain, xl format\n \0 \r", 32);
     assert_non_null(memmem(a, len, "a.qcow2", 7));
+    expected = host_path(&f->host, "expected");
+    host_save_image(expected, "", MEMORY_BYTES);
     host_sh("tail -c %d %s > %s/x; tail -c %d %s | cmp - %s/x", MEMORY_BYTES,
-            f->tar, f->host.dir, MEMORY_BYTES, path, f->host.dir);
+            f->tar, f->host.dir, MEMORY_BYTES, expected, f->host.dir);
     free(a);
-    free(path);
+    free(expected);
 }
 
 /* ---- what is not right ---- */

@@ -102,16 +102,16 @@ check "revert to it" xl snapshot-revert g b
 check "RAM and disks agree" labguest healthy g
 check "it is where b was" test "$(guest_count g)" -lt $((at + 60))
 check "import from standard input, by another name" sh -c "
-    xl snapshot-import --name h --dir '$WORK/images' - <'$WORK/a.tar'"
-check "it comes up beside the other" xl snapshot-revert h a
-check "RAM and disks agree" labguest healthy h
+    xl snapshot-import --name copy --dir '$WORK/images' - <'$WORK/a.tar'"
+check "it comes up beside the other" xl snapshot-revert copy a
+check "RAM and disks agree" labguest healthy copy
 check "in the other, too" labguest healthy g
 check_not "they have the same uuid" test "$("$SYSTEM_XL" list -v g | awk 'END { print $7 }')" = \
-    "$("$SYSTEM_XL" list -v h | awk 'END { print $7 }')"
-check "a snapshot of it" xl snapshot-create h h1
-check "back to it" xl snapshot-revert h h1
-check "RAM and disks agree" labguest healthy h
-check "the other goes" "$SYSTEM_XL" destroy h
+    "$("$SYSTEM_XL" list -v copy | awk 'END { print $7 }')"
+check "a snapshot of it" xl snapshot-create copy c1
+check "back to it" xl snapshot-revert copy c1
+check "RAM and disks agree" labguest healthy copy
+check "the other goes" "$SYSTEM_XL" destroy copy
 
 note "made by others"
 check "destroy" "$SYSTEM_XL" destroy g

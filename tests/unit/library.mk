@@ -7,7 +7,6 @@ library_tests = \
 	tests/unit/test-domain-config \
 	tests/unit/test-domain-facts \
 	tests/unit/test-memory \
-	tests/unit/test-memory-stage \
 	tests/unit/test-plan \
 	tests/unit/test-quiesce
 check_PROGRAMS += $(library_tests)
@@ -31,8 +30,6 @@ tests_unit_test_domain_facts_CFLAGS = $(AM_CFLAGS)	# objects of its own
 tests_unit_test_domain_facts_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
 tests_unit_test_memory_SOURCES = tests/unit/test-memory.c
 tests_unit_test_memory_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
-tests_unit_test_memory_stage_SOURCES = tests/unit/test-memory-stage.c
-tests_unit_test_memory_stage_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
 tests_unit_test_plan_SOURCES = tests/unit/test-plan.c
 tests_unit_test_plan_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
 tests_unit_test_quiesce_SOURCES = tests/unit/test-quiesce.c \

@@ -393,7 +393,7 @@ static void add_before(struct chain_model *chain, const struct pause_case *c,
     util_snapshot(&s, chain->tree.next_serial, chain->tree.current, name);
     s.memory = c->before[k].memory;
     s.live = c->before[k].live;
-    s.memory_bytes = c->before[k].memory_bytes;
+    s.memory_bytes = s.ram_bytes = c->before[k].memory_bytes;
     s.pause_us = c->before[k].pause_us;
     s.state = c->before[k].state;
     if (c->before[k].external) {

@@ -16,7 +16,7 @@ watch_tests = \
 check_PROGRAMS += $(watch_tests)
 TESTS += $(watch_tests)
 
-watch_test_libs = libxlwatch.la $(XEN_LIBS) $(CMOCKA_LIBS)
+watch_test_libs = libxlwatch.la libtypes.la $(XEN_LIBS) $(CMOCKA_LIBS)
 fake_xen_files = tests/unit/fake_xen.c tests/unit/fake_xen.h
 monitor_bench_files = $(fake_xen_files) \
 	tests/unit/monitor_bench.c tests/unit/monitor_bench.h

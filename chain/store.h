@@ -110,7 +110,7 @@ int chain_store_journal_clear(chain_store *store, struct chain_error *err);
 /* ---- payloads ---- */
 
 #define CHAIN_PAYLOAD_CONFIG "config.json"  /* the domain's libxl_domain_config */
-#define CHAIN_PAYLOAD_MEMORY "memory"       /* the memory image; xl's save format */
+#define CHAIN_PAYLOAD_MEMORY "memory"       /* docs/format/memory.md */
 
 /* Makes the empty directory, 0700. One that is there already is ERROR_FAIL
  * with EEXIST: it is an orphan, or its snapshot is in the chain. */

@@ -8,7 +8,8 @@ EXTRA_DIST += $(pods) \
 	docs/design/crash-safety.md docs/design/decisions.md \
 	docs/design/external.md docs/design/manual.md docs/design/monitor.md \
 	docs/design/refusals.md \
-	docs/format/chain.md docs/format/dump.md docs/format/export.md
+	docs/format/chain.md docs/format/dump.md docs/format/export.md \
+	docs/format/memory.md
 CLEANFILES += $(pages) docs/man/xl-snapshot.1.pod
 
 docs/man/xl-snapshot.1.pod: $(srcdir)/docs/man/xl-snapshot.1.pod.in Makefile

@@ -160,7 +160,8 @@ int memory_trailer_decode(const uint8_t bytes[MEMORY_TRAILER_BYTES],
     if (t.index_offset < MEMORY_HEADER_BYTES || t.index_offset > file_bytes ||
         t.index_stored > INDEX_MAX || t.index_raw > INDEX_MAX ||
         t.index_offset + t.index_stored + MEMORY_TRAILER_BYTES != file_bytes ||
-        t.index_method > MEMORY_METHOD_ZSTD || t.pages_at > t.rest_bytes)
+        t.index_method > MEMORY_METHOD_ZSTD || t.pages_at > t.rest_bytes ||
+        get32(bytes + 36) || !all_zero(bytes + 64, CHECKSUM_AT - 64))
         return damaged(diag, "its end contradicts the rest");
     *trailer_r = t;
     return 0;

@@ -254,7 +254,7 @@ static int do_create(struct probe *p)
     args.hook = hook;
     rc = hook ? libxl_domain_snapshot_create(p->sctx, p->domid, p->disks.disk,
                                              p->disks.handle, p->disks.num,
-                                             &args, -1, &callbacks, &result,
+                                             &args, NULL, &callbacks, &result,
                                              &p->diag)
               : libxl_disk_snapshot_create(p->sctx, p->domid, p->disks.disk,
                                            p->disks.handle, p->disks.num,

@@ -7,4 +7,5 @@ endif
 
 tests_memory_test_image_SOURCES = tests/memory/test-image.c \
 	tests/memory/guest.c tests/memory/guest.h
+EXTRA_DIST += tools/memory-verify
 tests_memory_test_image_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)

@@ -14,6 +14,7 @@ libchain_la_SOURCES = \
 	chain/journal.c \
 	chain/leftovers.c \
 	chain/lock.c chain/lock.h \
+	chain/memories.c chain/memories.h \
 	chain/model.c chain/model.h \
 	chain/name.c chain/name.h \
 	chain/payload.c \

@@ -7,6 +7,7 @@
 
 #include "chain/images.h"
 #include "chain/index.h"
+#include "chain/memories.h"
 #include "chain/model.h"
 #include "chain/name.h"
 #include "chain/validate.h"
@@ -319,6 +320,21 @@ static void remove_and_reparent(chain_tree *tree,
     }
 }
 
+/* What others build on, of those that go. */
+static int keep_memories(struct chain_model *model,
+                         const struct chain_index *index, const bool *goes,
+                         struct chain_error *err)
+{
+    int before = model->tree.num_memories, rc = 0;
+    size_t i;
+
+    for (i = 0; i < index->num && !rc; i++)
+        if (goes[i])
+            rc = chain_memory_keep(model, &model->tree.snapshots[i], err);
+    if (rc) model->tree.num_memories = before;
+    return rc;
+}
+
 int chain_model_remove(struct chain_model *model, const uint64_t *serials,
                        size_t num_serials, struct chain_error *err)
 {
@@ -351,6 +367,8 @@ int chain_model_remove(struct chain_model *model, const uint64_t *serials,
         }
         goes[pos] = true;
     }
+    rc = keep_memories(model, &index, goes, err);
+    if (rc) goto out;
     find_heirs(&index, goes, tree, entries, heir);
     remove_and_reparent(tree, &index, goes, heir);
     rc = 0;

@@ -30,6 +30,7 @@
 
 /* Bounds of what is accepted; far beyond use, within what can be read back. */
 #define CHAIN_MAX_SNAPSHOTS 100000u
+#define CHAIN_MAX_MEMORY_DEPTH 64u      /* memory images that build on others */
 #define CHAIN_MAX_DISKS 256u            /* of one snapshot, or of the present */
 #define CHAIN_MAX_IMAGES 200000u
 

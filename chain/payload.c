@@ -11,6 +11,7 @@
 
 #include "chain/durable.h"
 #include "chain/index.h"
+#include "chain/memories.h"
 #include "chain/store_internal.h"
 
 /* ---- one payload ---- */
@@ -136,16 +137,20 @@ static bool is_temporary(const char *name)
            chain_durable_is_temporary(name, CHAIN_FILE_JOURNAL);
 }
 
-static bool is_orphan(const struct chain_index *index, const char *name)
+static bool is_orphan(const struct chain_model *model,
+                      const struct chain_index *index, const char *name)
 {
     uint64_t serial = chain_payload_serial(name);
 
-    if (serial) return chain_index_find(index, serial) == CHAIN_LOST;
+    if (serial)
+        return chain_index_find(index, serial) == CHAIN_LOST &&
+               !chain_memory_is_hidden(model, serial);
     return is_temporary(name);
 }
 
 /* No directory: no orphans. */
-static int scan(const chain_store *store, const struct chain_index *index,
+static int scan(const chain_store *store, const struct chain_model *model,
+                const struct chain_index *index,
                 struct chain_strings *orphans, struct chain_error *err)
 {
     struct dirent *entry;
@@ -165,7 +170,7 @@ static int scan(const chain_store *store, const struct chain_index *index,
                                            store->dir);
             break;
         }
-        if (is_orphan(index, entry->d_name) &&
+        if (is_orphan(model, index, entry->d_name) &&
             chain_strings_add(orphans, entry->d_name))
             rc = chain_error_set_nomem(err);
     }
@@ -187,7 +192,7 @@ int chain_store_orphans(const chain_store *store,
         rc = chain_error_set_nomem(err);
         goto out;
     }
-    rc = scan(store, &index, &orphans, err);
+    rc = scan(store, model, &index, &orphans, err);
     if (rc) goto out;
     chain_strings_sort(&orphans);
     *names_r = orphans.strings;

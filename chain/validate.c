@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "chain/index.h"
+#include "chain/memories.h"
 #include "chain/name.h"
 #include "chain/validate.h"
 
@@ -119,15 +120,17 @@ static int disks_check(const chain_snapshot *snapshot, struct chain_error *err)
 static int memory_check(const chain_snapshot *snapshot,
                         struct chain_error *err)
 {
+    const char *what = snapshot->live ? "live"
+                     : snapshot->memory_bytes ? "memory_bytes"
+                     : snapshot->ram_bytes ? "ram_bytes"
+                     : snapshot->memory_base ? "memory_base" : NULL;
+
     if (snapshot->memory && snapshot->state == CHAIN_DOMAIN_STATE_OFF)
         return chain_error_set(err, ERROR_INVAL,
                                "memory: a domain that is off has none");
-    if (!snapshot->memory && (snapshot->memory_bytes ||
-                              snapshot->ram_bytes || snapshot->live))
+    if (!snapshot->memory && what)
         return chain_error_set(err, ERROR_INVAL,
-            "%s: the snapshot is without memory",
-            snapshot->live ? "live" : snapshot->memory_bytes ? "memory_bytes"
-                                                             : "ram_bytes");
+            "%s: the snapshot is without memory", what);
     return 0;
 }
 
@@ -327,6 +330,8 @@ int chain_tree_validate(const chain_tree *tree, struct chain_error *err)
             tree->current);
         goto out;
     }
+    rc = chain_memories_check(tree, err);
+    if (rc) goto out;
     rc = chain_tree_images_check(tree, err);
     if (rc) goto out;
     rc = leftovers_check(tree, err);

@@ -122,7 +122,7 @@ typedef struct libxl_memory_file {
 /* A new one. */
 typedef struct libxl_memory_target {
     int fd;                     /* an empty file, to be written and read */
-    const libxl_memory_file *base;  /* store differences to it */
+    const libxl_memory_file *base;  /* store differences to it, if it can be read */
     int num_base;               /* files of base; 0: all pages are stored */
 } libxl_memory_target;
 
@@ -136,7 +136,8 @@ int libxl_memory_image_info_get(libxl_snapshot_ctx *sctx,
                                 libxl_memory_image_info *info_r,
                                 libxl_snapshot_diag *diag);
 
-/* Read all files and check every byte; *bytes_r: how many there are. */
+/* Read all files and check every byte, and that each builds on the next; the last
+ * may build on one that is not given. *bytes_r: how many there are. */
 int libxl_memory_image_verify(libxl_snapshot_ctx *sctx,
                               const libxl_memory_file *files, int num_files,
                               uint64_t *bytes_r, libxl_snapshot_diag *diag);
@@ -150,6 +151,16 @@ int libxl_memory_image_verify(libxl_snapshot_ctx *sctx,
 int libxl_memory_image_read(libxl_snapshot_ctx *sctx,
                             const libxl_memory_file *files, int num_files,
                             int fd, libxl_snapshot_diag *diag);
+
+/*
+ * All these files as one, in the empty file fd: what files[0] is, with its UUID, so
+ * that images that build on it do so afterwards. It builds on what the last of
+ * files builds on, or on nothing. level: of packing, as in the arguments of a snapshot.
+ */
+int libxl_memory_image_merge(libxl_snapshot_ctx *sctx,
+                             const libxl_memory_file *files, int num_files,
+                             int level, int fd, uint64_t *bytes_r,
+                             libxl_snapshot_diag *diag);
 
 /* Make an image of a stream, as libxl_domain_suspend writes it, that fd has from
  * its present offset on. memory_bytes: of the domain, about. */

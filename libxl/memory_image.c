@@ -14,6 +14,7 @@
 #include "libxl/memory.h"
 #include "memory/feed.h"
 #include "memory/intake.h"
+#include "memory/merge.h"
 
 #define COPY_BYTES (1u << 20)
 
@@ -43,7 +44,7 @@ static void opened_close(struct opened *o)
 }
 
 static int opened_open(struct opened *o, const libxl_memory_file *files,
-                       int num_files, libxl_snapshot_diag *diag)
+                       int num_files, bool part, libxl_snapshot_diag *diag)
 {
     struct memory_file *list = calloc(num_files, sizeof(*list));
     struct diag d = { "" };
@@ -57,7 +58,8 @@ static int opened_open(struct opened *o, const libxl_memory_file *files,
         xls_diag(diag, rc, NULL, "cannot start to read the memory image");
         goto out;
     }
-    rc = memory_chain_open(list, (unsigned)num_files, o->pool, &o->chain, &d);
+    rc = memory_chain_open(list, (unsigned)num_files, part, o->pool, &o->chain,
+                           &d);
     told(rc, &d, diag);
  out:
     if (rc) opened_close(o);
@@ -73,7 +75,7 @@ int libxl_memory_image_verify(libxl_snapshot_ctx *sctx,
     struct diag d = { "" };
     int rc;
 
-    rc = opened_open(&o, files, num_files, diag);
+    rc = opened_open(&o, files, num_files, true, diag);
     if (rc) return rc;
     rc = memory_chain_verify(o.chain, bytes_r, &d);
     opened_close(&o);
@@ -89,9 +91,25 @@ int libxl_memory_image_read(libxl_snapshot_ctx *sctx,
     uint64_t bytes;
     int rc;
 
-    rc = opened_open(&o, files, num_files, diag);
+    rc = opened_open(&o, files, num_files, false, diag);
     if (rc) return rc;
     rc = memory_feed(o.chain, fd, &bytes, &d);
+    opened_close(&o);
+    return told(rc, &d, diag);
+}
+
+int libxl_memory_image_merge(libxl_snapshot_ctx *sctx,
+                             const libxl_memory_file *files, int num_files,
+                             int level, int fd, uint64_t *bytes_r,
+                             libxl_snapshot_diag *diag)
+{
+    struct opened o = { NULL, NULL };
+    struct diag d = { "" };
+    int rc;
+
+    rc = opened_open(&o, files, num_files, true, diag);
+    if (rc) return rc;
+    rc = memory_merge(o.chain, fd, level, o.pool, bytes_r, &d);
     opened_close(&o);
     return told(rc, &d, diag);
 }
@@ -166,14 +184,52 @@ int libxl_memory_image_info_get(libxl_snapshot_ctx *sctx,
 
 /* ---- a new one ---- */
 
+static int make(struct intake *intake, const struct intake_image_args *image,
+                libxl_domain_snapshot_result *result,
+                libxl_snapshot_diag *diag)
+{
+    struct intake_result done = { 0 };
+    struct diag d = { "" };
+    int rc;
+
+    rc = intake_image(intake, image, &done, &d);
+    if (rc) return told(rc, &d, diag);
+    result->memory_bytes = done.bytes;
+    result->memory_has_base = image->parent;
+    result->ram_bytes = done.pages * MEMORY_PAGE_BYTES;
+    result->ram_zero = done.zero * MEMORY_PAGE_BYTES;
+    result->ram_same = done.same * MEMORY_PAGE_BYTES;
+    result->memory_as_it_is = !done.whole;
+    return 0;
+}
+
+/* A base that cannot be read, or is damaged, is no reason to lose what we have:
+ * then all pages are stored. */
+static int make_on_base(struct intake *intake,
+                        const libxl_memory_target *target,
+                        struct intake_image_args *image,
+                        libxl_domain_snapshot_result *result)
+{
+    struct opened base = { NULL, NULL };
+    int rc;
+
+    rc = opened_open(&base, target->base, target->num_base, false, NULL);
+    if (rc) return rc;
+    image->parent = base.chain;
+    image->pool = base.pool;
+    rc = make(intake, image, result, NULL);
+    opened_close(&base);
+    image->parent = NULL;
+    image->pool = NULL;
+    return rc;
+}
+
 int memory_image_make(struct intake *intake, const libxl_memory_target *target,
                       const libxl_domain_snapshot_args *args,
                       libxl_domain_snapshot_result *result,
                       libxl_snapshot_diag *diag)
 {
     struct intake_image_args image = { .level = args->memory_level };
-    struct intake_result done = { 0 };
-    struct opened base = { NULL, NULL };
     struct diag d = { "" };
     int rc;
 
@@ -182,23 +238,14 @@ int memory_image_make(struct intake *intake, const libxl_memory_target *target,
     if (getrandom(image.uuid, sizeof(image.uuid), 0) != sizeof(image.uuid))
         return xls_diag(diag, ERROR_FAIL, NULL, "there are no random numbers:"
                         " %s", strerror(errno));
-    if (target->num_base)
-        rc = opened_open(&base, target->base, target->num_base, diag);
-    else if ((rc = work_pool_start(&base.pool)))
-        xls_diag(diag, rc, NULL, "cannot start to write the memory image");
-    if (rc) goto out;
-    image.parent = base.chain;
-    image.pool = base.pool;
-    rc = intake_image(intake, &image, &done, &d);
-    told(rc, &d, diag);
-    if (rc) goto out;
-    result->memory_bytes = done.bytes;
-    result->ram_bytes = done.pages * MEMORY_PAGE_BYTES;
-    result->ram_zero = done.zero * MEMORY_PAGE_BYTES;
-    result->ram_same = done.same * MEMORY_PAGE_BYTES;
-    result->memory_as_it_is = !done.whole;
- out:
-    opened_close(&base);
+    if (target->num_base && !make_on_base(intake, target, &image, result))
+        return 0;
+    rc = work_pool_start(&image.pool);
+    if (rc)
+        return xls_diag(diag, rc, NULL, "cannot start to write the memory"
+                        " image");
+    rc = make(intake, &image, result, diag);
+    work_pool_stop(image.pool);
     return rc;
 }
 

@@ -15,8 +15,8 @@
 #include "manage/hook.h"
 #include "manage/internal.h"
 #include "manage/manual.h"
-#include "manage/preflight.h"
 #include "manage/memory.h"
+#include "manage/preflight.h"
 
 struct create {
     const struct manage_create *args;
@@ -32,6 +32,8 @@ struct create {
     struct prediction predicted;
     libxl_domain_snapshot_result result;
     int memory_fd;
+    uint64_t base_serial;       /* of what the memory image may build on, or 0 */
+    struct memory_files base;
 };
 
 static void create_init(struct create *c, const struct manage_create *args)
@@ -47,11 +49,13 @@ static void create_init(struct create *c, const struct manage_create *args)
     prediction_init(&c->predicted);
     libxl_domain_snapshot_result_init(&c->result);
     c->memory_fd = -1;
+    memory_files_init(&c->base);
 }
 
 static void create_dispose(struct create *c)
 {
     if (c->memory_fd >= 0) close(c->memory_fd);
+    memory_files_dispose(&c->base);
     disk_choice_dispose(&c->disks);
     libxl_domain_snapshot_result_dispose(&c->result);
     prediction_dispose(&c->predicted);
@@ -123,6 +127,10 @@ static void note_state(struct create *c)
     c->what.memory = c->snapshot.memory;
     /* Said before it is done: whoever undoes this must thaw them. */
     c->snapshot.quiesced = c->args->quiesce;
+    c->what.memory_buffer = c->args->memory_buffer;
+    if (c->args->memory_level)
+        c->what.memory_level = c->args->memory_level > 0
+                             ? c->args->memory_level : 0;
     c->what.quiesce = c->args->quiesce;
     c->what.quiesce_timeout_ms = c->args->quiesce_timeout_ms;
 }
@@ -245,6 +253,24 @@ static int write_intent(struct create *c, bool watched)
     return operation_journal(op, CHAIN_STEP_STOPPING);
 }
 
+/* What cannot be opened is not built on; whoever needs it will hear of it. */
+static int open_memory(struct create *c)
+{
+    struct manage_error *err = c->op.err;
+    int rc;
+
+    rc = memory_create(&c->op, c->snapshot.serial, &c->memory_fd);
+    c->base_serial = memory_choose_base(&c->op);
+    if (rc || !c->base_serial) return rc;
+    c->op.err = NULL;
+    if (memory_files_open(&c->op, c->base_serial, &c->base)) {
+        memory_files_dispose(&c->base);
+        c->base_serial = 0;
+    }
+    c->op.err = err;
+    return 0;
+}
+
 static int prepare_payload(struct create *c)
 {
     struct operation *op = &c->op;
@@ -257,8 +283,7 @@ static int prepare_payload(struct create *c)
                                        CHAIN_PAYLOAD_CONFIG, c->config_json,
                                        strlen(c->config_json), &why);
     if (rc) return manage_fail_chain(op->err, &why);
-    return c->snapshot.memory
-        ? memory_create(op, c->snapshot.serial, &c->memory_fd) : 0;
+    return c->snapshot.memory ? open_memory(c) : 0;
 }
 
 /* The library's stages are points of ours: "create:suspend" and so on. */
@@ -292,7 +317,9 @@ static int take(struct create *c)
         .user = c, .progress = on_progress, .stage = on_stage,
         .stopped = on_stopped,
     };
-    const libxl_memory_target memory = { .fd = c->memory_fd };
+    const libxl_memory_target memory = {
+        .fd = c->memory_fd, .base = c->base.files, .num_base = c->base.num,
+    };
     libxl_snapshot_diag diag;
     int rc;
 
@@ -319,6 +346,7 @@ static int record_result(struct create *c)
     c->snapshot.created = time(NULL);
     c->snapshot.memory_bytes = c->result.memory_bytes;
     c->snapshot.ram_bytes = c->result.ram_bytes;
+    c->snapshot.memory_base = c->result.memory_has_base ? c->base_serial : 0;
     c->snapshot.live = c->result.live;
     c->snapshot.pause_us = c->result.pause_us;
     c->snapshot.quiesced = c->result.quiesced;

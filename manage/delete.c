@@ -11,9 +11,11 @@
 #include <string.h>
 
 #include "chain/images.h"
+#include "chain/memories.h"
 #include "manage/hook.h"
 #include "manage/internal.h"
 #include "manage/manual.h"
+#include "manage/memory.h"
 #include "manage/note.h"
 #include "manage/preflight.h"
 
@@ -258,6 +260,7 @@ static int release(struct operation *op, const chain_snapshot *snapshot)
     rc = disks_delete_snapshots(op, disks, num);
     free(disks);
     if (rc) return rc;
+    if (chain_memory_is_hidden(&op->chain, snapshot->serial)) return 0;
     manage_reached(op->m, "delete:payload");
     rc = chain_store_payload_remove(op->store, snapshot->serial, &why);
     return rc ? manage_fail_chain(op->err, &why) : 0;
@@ -269,7 +272,8 @@ static int merge_images(struct operation *op, char **note)
 {
     int rc;
 
-    rc = images_remove_doomed(op);
+    rc = memory_settle(op, note);
+    if (!rc) rc = images_remove_doomed(op);
     if (!rc) rc = images_settle(op, true, note);
     if (!rc) rc = leftovers_settle(op, note);
     if (!rc) manage_reached(op->m, "delete:merged");
@@ -327,11 +331,14 @@ int forget_continue(struct operation *op)
     for (i = 0; i < op->journal.num_snapshots; i++) {
         uint64_t serial = op->journal.snapshots[i].serial;
 
-        if (chain_model_by_serial(&op->chain, serial)) continue;
+        if (chain_model_by_serial(&op->chain, serial) ||
+            chain_memory_is_hidden(&op->chain, serial))
+            continue;
         rc = chain_store_payload_remove(op->store, serial, &why);
         if (rc) return manage_fail_chain(op->err, &why);
     }
-    return operation_journal_clear(op);
+    rc = memory_settle(op, NULL);
+    return rc ? rc : operation_journal_clear(op);
 }
 
 int manage_delete(struct manage *m, const struct manage_delete *args,

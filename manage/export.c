@@ -15,10 +15,10 @@
 #include "chain/_chain_types_json.h"
 #include "manage/config_json.h"
 #include "manage/internal.h"
-#include "manage/preflight.h"
 #include "manage/memory.h"
-#include "manage/save_image.h"
 #include "manage/new_file.h"
+#include "manage/preflight.h"
+#include "manage/save_image.h"
 #include "manage/tar.h"
 
 struct export {
@@ -129,17 +129,20 @@ static int open_output(struct export *e)
 
 static int write_manifest(struct export *e)
 {
+    chain_snapshot record = *e->snapshot;
     xjson_writer *w;
     char *text = NULL;
     int rc;
 
+    /* The archive has all of it. */
+    record.memory_base = 0;
     if (xjson_writer_alloc(true, &w)) return manage_fail_nomem(e->op.err);
     xjson_write_object(w);
     xjson_write_member_uint(w, "version", TAR_VERSION);
     xjson_write_member_string(w, "type", "xl-snapshot-export");
     xjson_write_member_string(w, "domain", e->op.domain);
     xjson_write_name(w, "snapshot");
-    chain_snapshot_gen_json(w, e->snapshot);
+    chain_snapshot_gen_json(w, &record);
     xjson_write_object_end(w);
     rc = xjson_writer_finish(w, &text, NULL);
     xjson_writer_free(w);
@@ -167,6 +170,31 @@ static int write_config(struct export *e)
     return rc;
 }
 
+/* One that builds on others goes as a whole one. */
+static int write_merged(struct export *e, const struct memory_files *memory)
+{
+    libxl_domain_snapshot_args args;
+    libxl_snapshot_diag diag;
+    struct new_file copy;
+    uint64_t bytes;
+    int rc;
+
+    libxl_snapshot_diag_init(&diag);
+    libxl_domain_snapshot_args_init(&args);
+    new_file_init(&copy);
+    rc = new_file_scratch(&copy, e->work_dir, e->op.err);
+    if (rc) goto out;
+    rc = libxl_memory_image_merge(e->op.m->sctx, memory->files, memory->num,
+                                  args.memory_level, copy.fd, &bytes, &diag);
+    if (rc) memory_fail(e->op.err, rc, &diag);
+    else rc = tar_writer_file(e->tar, TAR_MEMORY, copy.fd, TAR_MEMORY);
+out:
+    new_file_dispose(&copy);
+    libxl_snapshot_diag_dispose(&diag);
+    libxl_domain_snapshot_args_dispose(&args);
+    return rc;
+}
+
 static int write_memory(struct export *e)
 {
     struct memory_files memory;
@@ -175,10 +203,11 @@ static int write_memory(struct export *e)
     if (!e->snapshot->memory) return 0;
     manage_reached(e->op.m, "export:memory");
     memory_files_init(&memory);
-    rc = memory_files_open(&e->op, e->snapshot, &memory);
+    rc = memory_files_open(&e->op, e->snapshot->serial, &memory);
     if (!rc) rc = memory_files_verify(&e->op, &memory);
     if (!rc)
-        rc = tar_writer_file(e->tar, TAR_MEMORY, memory.files[0].fd,
+        rc = memory.num > 1 ? write_merged(e, &memory)
+           : tar_writer_file(e->tar, TAR_MEMORY, memory.files[0].fd,
                              memory.paths[0]);
     memory_files_dispose(&memory);
     return rc;
@@ -281,7 +310,7 @@ static int write_xl_image(struct export *e)
 
     memory_files_init(&memory);
     libxl_snapshot_diag_init(&diag);
-    rc = memory_files_open(&e->op, e->snapshot, &memory);
+    rc = memory_files_open(&e->op, e->snapshot->serial, &memory);
     if (!rc) rc = present_config(e, &config);
     if (!rc) rc = save_image_write_header(e->out, config, e->op.err);
     if (rc) goto out;

@@ -21,10 +21,10 @@
 #include "manage/config_json.h"
 #include "manage/import_check.h"
 #include "manage/internal.h"
-#include "manage/preflight.h"
 #include "manage/memory.h"
-#include "manage/save_image.h"
 #include "manage/new_file.h"
+#include "manage/preflight.h"
+#include "manage/save_image.h"
 #include "manage/tar.h"
 
 #define CHUNK (1u << 20)
@@ -316,7 +316,7 @@ static int check_memory(struct import *in)
     int rc;
 
     memory_files_init(&memory);
-    rc = memory_files_open(&in->op, &in->manifest.snapshot, &memory);
+    rc = memory_files_open(&in->op, in->manifest.snapshot.serial, &memory);
     if (!rc) rc = memory_files_verify(&in->op, &memory);
     memory_files_dispose(&memory);
     return rc;

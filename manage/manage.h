@@ -238,6 +238,9 @@ struct manage_create {
                                  * knows nothing; NULL: none */
     const struct manage_disk_spec *specs;
     int num_specs;
+    uint64_t memory_buffer;     /* of dom0's memory, in bytes, for pages; 0: the
+                                 * library chooses */
+    int memory_level;           /* zstd's; 0: the library chooses; -1: not packed */
     bool quiesce;               /* the guest's file systems frozen around it;
                                  * needs disk_only */
     uint32_t quiesce_timeout_ms;    /* for each answer of its agent; 0: the

@@ -23,6 +23,7 @@
 #include "chain/images.h"
 #include "manage/internal.h"
 #include "manage/manual.h"
+#include "manage/memory.h"
 #include "manage/note.h"
 
 /* Is the domain that the journal speaks of still the one that runs? */
@@ -487,6 +488,8 @@ static int settle_now(struct operation *op, char **report)
     struct chain_image_step step;
     int rc;
 
+    rc = memory_settle(op, report);
+    if (rc) return rc;
     if (!chain_images_next(&op->chain, NULL, NULL, NULL, &step))
         return leftovers_settle(op, report);
     op->journal.verb = CHAIN_VERB_DELETE;

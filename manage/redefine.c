@@ -17,8 +17,8 @@
 #include "manage/dump_read.h"
 #include "manage/hook.h"
 #include "manage/internal.h"
-#include "manage/preflight.h"
 #include "manage/memory.h"
+#include "manage/preflight.h"
 #include "manage/save_image.h"
 
 enum action { KEEP, UPDATE, ADD };
@@ -213,20 +213,39 @@ static int check_given(struct operation *op, const char *path)
     return rc;
 }
 
-/* What the record's payload has. */
+/* What the record's payload has, but for what it builds on. */
 static int check_kept(struct operation *op, const chain_snapshot *snapshot)
 {
     struct memory_files memory;
     int rc;
 
     memory_files_init(&memory);
-    rc = memory_files_open(op, snapshot, &memory);
+    rc = memory_files_open_alone(op, snapshot->serial, &memory);
     if (!rc) rc = memory_files_verify(op, &memory);
     memory_files_dispose(&memory);
     /* No snapshot of the chain's is; this one does not become one. */
     if (rc && op->err && op->err->outcome == MANAGE_DAMAGED)
         op->err->outcome = MANAGE_REFUSED;
     return rc;
+}
+
+/* That is there, or is put back together with it. */
+static int check_base(struct redefine *r, const chain_snapshot *snapshot)
+{
+    const chain_snapshot *base;
+    size_t i;
+
+    if (!snapshot->memory_base) return 0;
+    base = chain_model_by_serial(&r->op.chain, snapshot->memory_base);
+    for (i = 0; i < r->dumps.num && !base; i++)
+        if (r->dumps.list[i].snapshot.serial == snapshot->memory_base)
+            base = &r->dumps.list[i].snapshot;
+    if (base && base->memory) return 0;
+    return manage_fail(r->op.err, MANAGE_REFUSED, "the memory image of '%s'"
+                       " holds the differences to that of a snapshot that is"
+                       " not here: put that one back first, or both together;"
+                       " or give a file with --memory, or put back the disks"
+                       " alone with --disk-only", snapshot->name);
 }
 
 static int check_memory(struct redefine *r, const chain_snapshot *snapshot)
@@ -249,7 +268,8 @@ static int check_memory(struct redefine *r, const chain_snapshot *snapshot)
                            " is not where it was: give it with --memory FILE,"
                            " or put back the disks alone with --disk-only",
                            snapshot->name);
-    return check_kept(op, snapshot);
+    rc = check_base(r, snapshot);
+    return rc ? rc : check_kept(op, snapshot);
 }
 
 /* ---- what is to be done ---- */
@@ -551,6 +571,20 @@ static int note_images(struct operation *op, const chain_snapshot *snapshot,
     return rc;
 }
 
+/* What it builds on may have been put back under another serial. */
+static uint64_t base_serial(const struct redefine *r,
+                            const chain_snapshot *snapshot)
+{
+    const chain_snapshot *base = NULL;
+    size_t i;
+
+    for (i = 0; i < r->dumps.num && snapshot->memory_base && !base; i++)
+        if (r->dumps.list[i].snapshot.serial == snapshot->memory_base)
+            base = chain_model_by_name(&r->op.chain,
+                                       r->dumps.list[i].snapshot.name);
+    return base ? base->serial : snapshot->memory_base;
+}
+
 static int add(struct redefine *r, const struct dump *dump)
 {
     struct operation *op = &r->op;
@@ -567,6 +601,8 @@ static int add(struct redefine *r, const struct dump *dump)
         snapshot.memory = snapshot.live = false;
         snapshot.memory_bytes = snapshot.ram_bytes = 0;
     }
+    snapshot.memory_base = r->args->without_memory || r->args->memory ? 0
+                         : base_serial(r, &dump->snapshot);
     snapshot.parent = parent_serial(op, dump);
     rc = choose_serial(op, &snapshot);
     if (rc) goto out;

@@ -14,9 +14,9 @@
 
 #include "chain/images.h"
 #include "manage/internal.h"
-#include "manage/memory.h"
 #include "manage/losses.h"
 #include "manage/manual.h"
+#include "manage/memory.h"
 #include "manage/preflight.h"
 #include "manage/revert_disks.h"
 
@@ -99,7 +99,7 @@ static int check_memory(struct operation *op, const chain_snapshot *target)
     int rc;
 
     memory_files_init(&memory);
-    rc = memory_files_open(op, target, &memory);
+    rc = memory_files_open(op, target->serial, &memory);
     if (!rc) rc = memory_files_verify(op, &memory);
     memory_files_dispose(&memory);
     return rc;
@@ -226,7 +226,7 @@ static int restore(struct operation *op, const chain_snapshot *target,
     int rc;
 
     memory_files_init(&memory);
-    rc = memory_files_open(op, target, &memory);
+    rc = memory_files_open(op, target->serial, &memory);
     image = (struct manage_memory){ op->m->sctx, memory.files, memory.num };
     if (!rc)
         rc = app->restore(app->user, &image, config_json, op->domain, domid_r,

@@ -17,6 +17,7 @@ struct level {
 struct memory_chain {
     struct level *levels;
     unsigned num;
+    bool part;                  /* the last one builds on something */
 };
 
 static int mismatch(struct diag *diag, const struct memory_file *file,
@@ -31,17 +32,19 @@ static int check_links(const struct memory_chain *chain,
                        const struct memory_file *files, struct diag *diag)
 {
     const struct memory_header *h, *next;
-    unsigned i;
+    unsigned i, last = chain->num - 1;
 
-    for (i = 0; i < chain->num; i++) {
+    h = memory_reader_header(chain->levels[last].reader);
+    if (h->depth && !chain->part)
+        return mismatch(diag, &files[last], "it builds on an image that was not"
+                        " given");
+    for (i = 0; i < last; i++) {
         h = memory_reader_header(chain->levels[i].reader);
-        if (h->depth != chain->num - 1 - i)
-            return mismatch(diag, &files[i], h->depth ?
-                            "it builds on more or fewer images than were given" :
-                            "it builds on no other image");
-        if (!h->depth) continue;
+        if (!h->depth)
+            return mismatch(diag, &files[i], "it builds on no other image");
         next = memory_reader_header(chain->levels[i + 1].reader);
-        if (memcmp(h->parent, next->uuid, sizeof(h->parent)))
+        if (memcmp(h->parent, next->uuid, sizeof(h->parent)) ||
+            h->depth <= next->depth)
             return mismatch(diag, &files[i + 1],
                             "it is not the memory image that the next one"
                             " builds on");
@@ -50,8 +53,8 @@ static int check_links(const struct memory_chain *chain,
 }
 
 int memory_chain_open(const struct memory_file *files, unsigned num_files,
-                      struct work_pool *pool, struct memory_chain **chain_r,
-                      struct diag *diag)
+                      bool part, struct work_pool *pool,
+                      struct memory_chain **chain_r, struct diag *diag)
 {
     struct memory_chain *chain = calloc(1, sizeof(*chain));
     int rc = ERROR_NOMEM;
@@ -62,6 +65,7 @@ int memory_chain_open(const struct memory_file *files, unsigned num_files,
         diag_set(diag, "out of memory");
         goto out;
     }
+    chain->part = part;
     for (i = 0; i < num_files; i++) {
         rc = memory_reader_open(files[i].fd, files[i].name, pool,
                                 &chain->levels[i].reader, diag);
@@ -90,6 +94,11 @@ void memory_chain_close(struct memory_chain *chain)
 struct memory_reader *memory_chain_top(const struct memory_chain *chain)
 {
     return chain->levels[0].reader;
+}
+
+struct memory_reader *memory_chain_bottom(const struct memory_chain *chain)
+{
+    return chain->levels[chain->num - 1].reader;
 }
 
 void memory_chain_rewind(struct memory_chain *chain)
@@ -122,11 +131,11 @@ static int look_up(struct memory_chain *chain, unsigned i, uint64_t pfn,
             if (rc) return rc;
         }
         if (!level->more || level->page.pfn != pfn) break;
-        if (memory_state_kind(level->page.state) == MEMORY_PARENT) continue;
         if (memory_state_kind(level->page.state) == MEMORY_BARE) break;
         *page_r = level->page;
-        return 0;
+        if (memory_state_kind(level->page.state) != MEMORY_PARENT) return 0;
     }
+    if (i == chain->num && chain->part) return 0;
     diag_set(diag, "the memory image is damaged: page frame %llx is in none of"
              " the images that it builds on", (unsigned long long)pfn);
     return ERROR_BADFAIL;

@@ -17,14 +17,16 @@ struct memory_file {
     const char *name;           /* for messages */
 };
 
-/* files[0] is the image, files[1] what it builds on, and so on to a whole one. */
+/* files[0] is the image, files[1] what it builds on, and so on to a whole one.
+ * With part, to any: pages that are in none of them are MEMORY_PARENT then. */
 int memory_chain_open(const struct memory_file *files, unsigned num_files,
-                      struct work_pool *pool, struct memory_chain **chain_r,
-                      struct diag *diag);
+                      bool part, struct work_pool *pool,
+                      struct memory_chain **chain_r, struct diag *diag);
 void memory_chain_close(struct memory_chain *chain);
 
-/* The image itself. */
+/* The image itself, and the last of those that it builds on. */
 struct memory_reader *memory_chain_top(const struct memory_chain *chain);
+struct memory_reader *memory_chain_bottom(const struct memory_chain *chain);
 
 void memory_chain_rewind(struct memory_chain *chain);
 

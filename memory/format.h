@@ -76,7 +76,7 @@ static inline bool memory_state_is_sound(uint8_t state)
 }
 
 struct memory_header {
-    uint32_t depth;             /* 0: it builds on no other */
+    uint32_t depth;             /* 0: it builds on no other; else on so many, or fewer */
     uint8_t uuid[16];
     uint8_t parent[16];         /* of the one that it builds on; zeroes without */
 };

@@ -8,6 +8,7 @@ libmemory_la_SOURCES = \
 	memory/feed.c memory/feed.h \
 	memory/format.c memory/format.h \
 	memory/intake.c memory/intake.h \
+	memory/merge.c memory/merge.h \
 	memory/pages.c memory/pages.h \
 	memory/reader.c memory/reader.h \
 	memory/rest.c memory/rest.h \

@@ -10,7 +10,13 @@
 enum {
     OPT_DESCRIPTION = OPT_OWN, OPT_DISK_ONLY, OPT_CONFIG, OPT_EXTERNAL,
     OPT_DISKSPEC, OPT_QUIESCE, OPT_QUIESCE_TIMEOUT, OPT_HOOK_TIMEOUT,
+    OPT_MEMORY_BUFFER, OPT_MEMORY_LEVEL,
 };
+
+/* As in struct manage_create. */
+#define MAX_LEVEL   19
+#define NOT_PACKED  (-1)
+
 
 static const struct option longopts[] = {
     { "description", required_argument, NULL, OPT_DESCRIPTION },
@@ -19,6 +25,8 @@ static const struct option longopts[] = {
     { "external", no_argument, NULL, OPT_EXTERNAL },
     { "diskspec", required_argument, NULL, OPT_DISKSPEC },
     { "hook-timeout", required_argument, NULL, OPT_HOOK_TIMEOUT },
+    { "memory-buffer", required_argument, NULL, OPT_MEMORY_BUFFER },
+    { "memory-level", required_argument, NULL, OPT_MEMORY_LEVEL },
     { "quiesce", no_argument, NULL, OPT_QUIESCE },
     { "quiesce-timeout", required_argument, NULL, OPT_QUIESCE_TIMEOUT },
     OPTIONS_COMMON
@@ -49,6 +57,13 @@ int main_snapshot_create(struct xl_app *app, int argc, char **argv)
         case OPT_EXTERNAL:    args.external = true;         break;
         case OPT_DISKSPEC:    add_spec(app, &specs);        break;
         case OPT_HOOK_TIMEOUT: options_hook_timeout(app);   break;
+        case OPT_MEMORY_BUFFER:
+            args.memory_buffer = options_size(app, optarg);
+            break;
+        case OPT_MEMORY_LEVEL:
+            args.memory_level = (int)options_number(app, optarg, MAX_LEVEL);
+            if (!args.memory_level) args.memory_level = NOT_PACKED;
+            break;
         case OPT_QUIESCE:     args.quiesce = true;          break;
         case OPT_QUIESCE_TIMEOUT:
             args.quiesce_timeout_ms = options_seconds(app, optarg);
@@ -60,6 +75,9 @@ int main_snapshot_create(struct xl_app *app, int argc, char **argv)
                       "--disk-only");
     if (args.quiesce_timeout_ms && !args.quiesce)
         options_wrong(app, "--quiesce-timeout goes with --quiesce");
+    if (args.disk_only && (args.memory_buffer || args.memory_level))
+        options_wrong(app, "--memory-buffer and --memory-level do not go with"
+                      " --disk-only");
     if (options_done(app, argc, argv, 1, 2, &status)) {
         diskspecs_dispose(&specs);
         return status;

@@ -87,6 +87,33 @@ unsigned int options_seconds(struct xl_app *app, const char *text)
     return 0;
 }
 
+uint64_t options_size(struct xl_app *app, const char *text)
+{
+    static const char units[] = "KMGT";
+    size_t digits = strspn(text, "0123456789");
+    uint64_t n = digits && digits < 7 ? strtoul(text, NULL, 10) : 0;
+    const char *unit = text[digits] ? strchr(units, text[digits]) : NULL;
+
+    if (unit && !text[digits + 1]) {
+        n <<= 10 * (unit - units + 1);
+        if (n >= 1u << 20) return n;
+    }
+    options_wrong(app, "'%s' is no size: a number with K, M, G or T behind it,"
+                  " and not less than 1M", text);
+    return 0;
+}
+
+unsigned int options_number(struct xl_app *app, const char *text,
+                            unsigned int most)
+{
+    size_t digits = strspn(text, "0123456789");
+    unsigned long n = digits && digits < 9 ? strtoul(text, NULL, 10) : most + 1;
+
+    if (!text[digits] && n <= most) return (unsigned int)n;
+    options_wrong(app, "'%s' is no number from 0 to %u", text, most);
+    return 0;
+}
+
 void options_hook_timeout(struct xl_app *app)
 {
     app->hook_timeout_s = options_seconds(app, optarg) / 1000;

@@ -43,6 +43,13 @@ int options_next_of(struct xl_app *app, int argc, char **argv,
 void options_wrong(struct xl_app *app, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* An option's argument, bytes with a K, M, G or T behind the number; 1 MiB at least. */
+uint64_t options_size(struct xl_app *app, const char *text);
+
+/* From 0 to most. */
+unsigned int options_number(struct xl_app *app, const char *text,
+                            unsigned int most);
+
 /* An option's argument, whole seconds from 1 to 3600, in milliseconds. */
 unsigned int options_seconds(struct xl_app *app, const char *text);
 

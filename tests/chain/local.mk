@@ -8,6 +8,7 @@ chain_tests = \
 	tests/chain/test-images-random \
 	tests/chain/test-filter \
 	tests/chain/test-lock \
+	tests/chain/test-memories \
 	tests/chain/test-model \
 	tests/chain/test-name \
 	tests/chain/test-nomem \
@@ -36,6 +37,8 @@ tests_chain_test_filter_SOURCES = tests/chain/test-filter.c
 tests_chain_test_filter_LDADD = $(chain_test_libs)
 tests_chain_test_lock_SOURCES = tests/chain/test-lock.c
 tests_chain_test_lock_LDADD = $(chain_test_libs)
+tests_chain_test_memories_SOURCES = tests/chain/test-memories.c
+tests_chain_test_memories_LDADD = $(chain_test_libs)
 tests_chain_test_model_SOURCES = tests/chain/test-model.c
 tests_chain_test_model_LDADD = $(chain_test_libs)
 tests_chain_test_name_SOURCES = tests/chain/test-name.c

@@ -136,6 +136,16 @@ for seconds in '' 0 -1 3601 10s 99999999999999999999 0x10 '1 '; do
     wrong "'$seconds' is no time: seconds, from 1 to 3600" snapshot-thaw \
         web1 --timeout "$seconds"
 done
+for size in '' 5 1X M 1023K -5M 12345678M 5MB 0G; do
+    wrong "'$size' is no size: a number with K, M, G or T behind it, and not less*" \
+        snapshot-create web1 --memory-buffer "$size"
+done
+for level in '' -1 20 1x 99999999999; do
+    wrong "'$level' is no number from 0 to 19" snapshot-create web1 \
+        --memory-level "$level"
+done
+wrong "--memory-buffer and --memory-level do not go with --disk-only" \
+    snapshot-create web1 --disk-only --memory-level 3
 wrong "--quiesce is for snapshots without memory: add --disk-only" \
     snapshot-create web1 --quiesce
 wrong "--quiesce-timeout goes with --quiesce" snapshot-create web1 \

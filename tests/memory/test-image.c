@@ -25,6 +25,7 @@
 
 #include "memory/feed.h"
 #include "memory/intake.h"
+#include "memory/merge.h"
 #include "tests/memory/guest.h"
 
 #define MAX_CHAIN 24u
@@ -105,7 +106,7 @@ static int save(const struct bytes *stream, const struct save *how, int fd,
     assert_int_equal(write_stream(pipe_fd, stream), 0);
     rc = intake_end(in, diag);
     if (!rc && how->num_parents)
-        rc = memory_chain_open(how->parents, how->num_parents, pool, &parent,
+        rc = memory_chain_open(how->parents, how->num_parents, false, pool, &parent,
                                diag);
     image.parent = parent;
     if (!rc) rc = intake_image(in, &image, result, diag);
@@ -152,7 +153,7 @@ static int restore(const struct memory_file *files, unsigned num,
     uint64_t sent;
     int fds[2], rc;
 
-    rc = memory_chain_open(files, num, pool, &chain, diag);
+    rc = memory_chain_open(files, num, false, pool, &chain, diag);
     if (rc) return rc;
     assert_int_equal(pipe(fds), 0);
     r.fd = fds[0];
@@ -254,6 +255,50 @@ static void test_little_memory(void **state)
     round_trip(8000, &stream, &how);
 }
 
+static void merge(const struct memory_file *files, unsigned num, int fd)
+{
+    struct memory_chain *chain;
+    struct diag diag = { "" };
+    uint64_t bytes;
+
+    assert_int_equal(memory_chain_open(files, num, true, pool, &chain, &diag), 0);
+    assert_int_equal(memory_merge(chain, fd, 1, pool, &bytes, &diag), 0);
+    assert_int_equal(lseek(fd, 0, SEEK_END), bytes);
+    memory_chain_close(chain);
+}
+
+/* Some of them become one, in the middle, at the bottom, all: what builds on them,
+ * and they themselves, are what they were. files[0] is the newest. */
+static void check_merges(const struct memory_file *files, unsigned num,
+                         const struct guest *guest, const struct bytes *saved)
+{
+    static const unsigned parts[][2] = { { 3, 2 }, { 5, 6 }, { 0, 4 }, { 17, 3 },
+                                         { 0, 20 } };
+    struct memory_file list[MAX_CHAIN];
+    struct bytes restored = { 0 };
+    struct diag diag = { "" };
+    unsigned i, from, part, left;
+
+    for (i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+        from = parts[i][0];
+        part = parts[i][1];
+        left = num - part + 1;
+        memcpy(list, files, from * sizeof(*list));
+        memcpy(list + from + 1, files + from + part,
+               (num - from - part) * sizeof(*list));
+        list[from] = (struct memory_file){ temporary(), "merged" };
+        merge(files + from, part, list[from].fd);
+        check_independently(list, left);
+        assert_int_equal(restore(list, left, &restored, &diag), 0);
+        check_restored(&saved[num - 1], &restored, &guest[num - 1]);
+        bytes_free(&restored);
+        assert_int_equal(restore(list + from, left - from, &restored, &diag), 0);
+        check_restored(&saved[num - 1 - from], &restored, &guest[num - 1 - from]);
+        bytes_free(&restored);
+        close(list[from].fd);
+    }
+}
+
 /* An image, and others that build on it. */
 static void test_differences(void **state)
 {
@@ -289,6 +334,7 @@ static void test_differences(void **state)
         check_restored(&saved[i], &restored, &guest[i]);
         bytes_free(&restored);
     }
+    check_merges(files, num, guest, saved);
     /* One too few, one too many, and the wrong one. */
     assert_int_equal(restore(files, num - 1, &restored, &diag), ERROR_BADFAIL);
     assert_int_equal(restore(files + 1, num - 2, &restored, &diag), ERROR_BADFAIL);
@@ -564,7 +610,7 @@ static void test_nobody_listens(void **state)
     signal(SIGPIPE, SIG_IGN);
     assert_int_equal(pipe(fds), 0);
     close(fds[0]);
-    assert_int_equal(memory_chain_open(&file, 1, pool, &chain, &diag), 0);
+    assert_int_equal(memory_chain_open(&file, 1, false, pool, &chain, &diag), 0);
     assert_int_equal(memory_feed(chain, fds[1], &sent, &diag), ERROR_FAIL);
     assert_true(strstr(diag.text, "gave up"));
     memory_chain_close(chain);

@@ -10,6 +10,7 @@ EXTRA_DIST += \
 	tests/system/monitor.sh \
 	tests/system/lib.sh \
 	tests/system/manual.sh \
+	tests/system/memory.sh \
 	tests/system/migrate.sh \
 	tests/system/offline.sh \
 	tests/system/path_probe.c \

@@ -42,6 +42,7 @@ libmanage_la_SOURCES = \
 	manage/revert.c \
 	manage/revert_disks.c manage/revert_disks.h \
 	manage/memory.c manage/memory.h \
+	manage/verify.c \
 	manage/save_image.c manage/save_image.h \
 	manage/settle.c \
 	manage/sizes.c manage/sizes.h \

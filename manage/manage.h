@@ -463,6 +463,24 @@ int manage_import(struct manage *m, const struct manage_import *args,
 int manage_thaw(struct manage *m, const char *domain, uint32_t timeout_ms,
                 struct manage_error *err);
 
+/* What is stored of one snapshot, read again. */
+struct manage_verified {
+    char *name;
+    bool memory;
+    uint64_t bytes;             /* of its memory image, and those that it builds on */
+    char *problem;              /* one line; NULL: it is sound */
+};
+
+/*
+ * Read every byte that is stored of a domain's snapshots, or of the one called
+ * name, but their disks: configurations and memory images. *list_r is for
+ * manage_verified_free. Finding something damaged is no failure.
+ */
+int manage_verify(struct manage *m, const char *domain, const char *name,
+                  struct manage_verified **list_r, int *num_r,
+                  struct manage_error *err);
+void manage_verified_free(struct manage_verified *list, int num);
+
 /*
  * Finish or undo what a killed operation left in flight, resume the guest it
  * left stopped, and remove files that belong to no snapshot. report_r: lines

@@ -162,6 +162,13 @@ const struct cmd_spec cmd_table[] = {
       "--hook-timeout SECONDS  Wait so long for each run of a hook, not 30.\n"
       DRY_RUN_OPTION JSON_OPTION HELP_OPTION
     },
+    { "snapshot-verify",
+      &main_snapshot_verify, false, true,
+      "Read what is stored of snapshots, and say what is damaged",
+      "[options] [<Domain> [<Name>]]",
+      "--all                   All snapshots of all domains, as without <Domain>.\n"
+      JSON_OPTION HELP_OPTION
+    },
     { "snapshot-thaw",
       &main_snapshot_thaw, false, true,
       "Have a guest's agent thaw the file systems that a snapshot left frozen",

@@ -59,6 +59,7 @@ int main_snapshot_adopt(struct xl_app *app, int argc, char **argv);
 int main_snapshot_export(struct xl_app *app, int argc, char **argv);
 int main_snapshot_import(struct xl_app *app, int argc, char **argv);
 int main_snapshot_recover(struct xl_app *app, int argc, char **argv);
+int main_snapshot_verify(struct xl_app *app, int argc, char **argv);
 int main_snapshot_thaw(struct xl_app *app, int argc, char **argv);
 
 #endif

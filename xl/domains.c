@@ -71,6 +71,8 @@ void domains_dispose(struct domains *domains)
         free((char *)domains->list[i].name);
         free(domains->list[i].report);
         free(domains->list[i].sizes);
+        manage_verified_free(domains->list[i].verified,
+                             domains->list[i].num_verified);
         manage_view_dispose(&domains->list[i].view);
     }
     free(domains->list);

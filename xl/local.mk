@@ -23,6 +23,7 @@ libxlapp_la_SOURCES = \
 	xl/cmd_rename.c \
 	xl/cmd_revert.c \
 	xl/cmd_thaw.c \
+	xl/cmd_verify.c \
 	xl/cmdtable.c xl/cmdtable.h \
 	xl/command.c xl/command.h \
 	xl/configuration.c \
@@ -46,6 +47,7 @@ libxlapp_la_SOURCES = \
 	xl/output_list.c xl/output_list.h \
 	xl/output_table.c \
 	xl/output_tree.c \
+	xl/output_verify.c \
 	xl/output_words.c \
 	xl/progress.c xl/progress.h \
 	xl/signals.c xl/signals.h \

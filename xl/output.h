@@ -90,7 +90,13 @@ struct output_domain {
     struct manage_error err;
     char *report;               /* snapshot-recover: lines, or NULL */
     struct manage_size *sizes;  /* snapshot-list: when they are asked for */
+    struct manage_verified *verified;   /* snapshot-verify */
+    int num_verified;
 };
+
+/* snapshot-verify: what was found. */
+void output_verified(const struct xl_app *app,
+                     const struct output_domain *domains, size_t num);
 
 /* snapshot-recover: what was done, or with -N what is in flight. */
 void output_recovered(const struct xl_app *app,

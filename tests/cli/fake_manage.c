@@ -629,6 +629,49 @@ int manage_thaw(struct manage *m, const char *domain, uint32_t timeout_ms,
     return scripted_failure(domain, err);
 }
 
+/* DOMAIN.verified: a name, and what is wrong with it, if anything, in a line. */
+int manage_verify(struct manage *m, const char *domain, const char *name,
+                  struct manage_verified **list_r, int *num_r,
+                  struct manage_error *err)
+{
+    char *text, *line, *rest;
+    int rc, num = 0;
+
+    (void)m;
+    note("verify [%s] [%s]", domain, name ? name : "");
+    rc = scripted_failure(domain, err);
+    if (rc) return rc;
+    text = read_file(domain, ".verified");
+    *list_r = calloc(8, sizeof(**list_r));
+    for (line = text; line && *line && num < 8; line = rest) {
+        struct manage_verified *v = &(*list_r)[num++];
+        char *blank;
+
+        rest = line + strcspn(line, "\n");
+        if (*rest) *rest++ = '\0';
+        blank = strchr(line, ' ');
+        if (blank) *blank = '\0';
+        v->name = strdup(line);
+        v->problem = blank ? strdup(blank + 1) : NULL;
+        v->memory = line[0] != 'x';
+        v->bytes = 5 << 20;
+    }
+    free(text);
+    *num_r = num;
+    return 0;
+}
+
+void manage_verified_free(struct manage_verified *list, int num)
+{
+    int i;
+
+    for (i = 0; i < num; i++) {
+        free(list[i].name);
+        free(list[i].problem);
+    }
+    free(list);
+}
+
 int manage_recover(struct manage *m, const char *domain, char **report_r,
                    struct manage_error *err)
 {

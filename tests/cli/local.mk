@@ -57,6 +57,7 @@ cli_scripts = \
 	tests/cli/port.sh \
 	tests/cli/progress.sh \
 	tests/cli/recover.sh \
+	tests/cli/verify.sh \
 	tests/cli/signals.sh \
 	tests/cli/system-disks.sh
 TESTS += $(cli_scripts)

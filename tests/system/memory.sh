@@ -143,6 +143,9 @@ for at in 40 5000 $(($(stat -c %s "$image") - 60)); do
     check_exit 9 "byte $at of b2's changed: no way to d1" xl snapshot-revert --no-undo g d1
     check_said 'damaged|header|end' "it says why"
     check "the guest was not touched" labguest healthy g
+    check_exit 9 "verify finds it" xl snapshot-verify g
+    check_equal "b2 d1" "$(sed -n 's/^g \([^:]*\): DAMAGED.*/\1/p' "$OUTPUT" | sort | xargs)" \
+        "and whom it hits"
     cp "$WORK/image" "$image"
 done
 truncate -s -1000 "$image"
@@ -154,6 +157,8 @@ mv "$image" "$WORK/moved"
 check_exit 9 "gone" xl snapshot-revert --no-undo g d1
 check_said 'No such file' "it says so"
 mv "$WORK/moved" "$image"
+check "now all is sound" xl snapshot-verify --all
+check_said '^g d1: sound, .* of memory$' "it says so"
 back d1
 back d2
 

@@ -308,7 +308,9 @@ int intake_image(struct intake *in, const struct intake_image_args *args,
     rc = memory_writer_start(in->args.fd, in->spill_offset, &header,
                              args->level, args->pool, &w, diag);
     if (rc) goto out;
+    /* With a parent that turns out to be damaged it is done once more, without. */
     if (args->parent) memory_chain_rewind(args->parent);
+    else memory_pages_consume(in->pages);
     rc = write_pages(in, args, w, &result, diag);
     if (rc) goto out;
     rc = memory_rest_each(&in->rest, write_rest, w, diag);

@@ -48,7 +48,8 @@ struct intake_result {
 };
 
 /*
- * Write the image, after intake_end has succeeded. The file is neither synced nor
+ * Write the image, after intake_end has succeeded: once, or before that with a
+ * parent and without success. The file is neither synced nor
  * closed. Whatever else it may have been used for is cut off.
  */
 int intake_image(struct intake *intake, const struct intake_image_args *args,

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +13,7 @@
 #include "memory/pages.h"
 
 #define CHUNK_BYTES     (2u << 20)
+#define CONSUME_BYTES   (4u << 20)
 #define LEAF_PAGES      512u
 #define NUM_LEAVES      (MEMORY_MAX_PAGES / LEAF_PAGES)
 #define DIRECTORY_BYTES (NUM_LEAVES * sizeof(struct leaf *))
@@ -37,6 +39,8 @@ struct memory_pages {
     uint8_t *scratch;           /* a batch of pages without slots */
     void *places[STREAM_BATCH_PAGES];
     struct memory_pages_totals totals;
+    bool consume;
+    uint64_t consumed;          /* of the file: to here */
 };
 
 bool memory_page_is_zero(const void *page)
@@ -262,6 +266,25 @@ struct memory_pages_totals memory_pages_totals(const struct memory_pages *pages)
 
 /* ---- all of them ---- */
 
+void memory_pages_consume(struct memory_pages *pages)
+{
+    pages->consume = true;
+    pages->consumed = pages->args.spill_offset;
+}
+
+/* Where files have no holes the space is given back in the end. */
+static void give_back(struct memory_pages *pages, uint64_t pfn)
+{
+    uint64_t at = (uint64_t)spill_place(pages, pfn) &
+                  ~(uint64_t)(CONSUME_BYTES - 1);
+
+    if (!pages->consume || at <= pages->consumed) return;
+    (void)fallocate(pages->args.spill_fd,
+                    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                    (off_t)pages->consumed, (off_t)(at - pages->consumed));
+    pages->consumed = at;
+}
+
 static int fetch(struct memory_pages *pages, uint64_t pfn, struct diag *diag)
 {
     off_t at = spill_place(pages, pfn);
@@ -300,6 +323,7 @@ int memory_pages_next(struct memory_pages *pages, uint64_t *pfn,
         if (!state) continue;
         *data_r = leaf->slot[i % LEAF_PAGES];
         if (memory_state_kind(state) == MEMORY_DATA && !*data_r) {
+            give_back(pages, i);
             rc = fetch(pages, i, diag);
             *data_r = pages->scratch;
         }

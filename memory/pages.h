@@ -51,6 +51,13 @@ struct memory_pages_totals memory_pages_totals(const struct memory_pages *pages)
 int memory_pages_next(struct memory_pages *pages, uint64_t *pfn,
                       uint8_t *state_r, const void **data_r, struct diag *diag);
 
+/*
+ * From now on what memory_pages_next has passed may go, and does from the file: so
+ * that this and the image that is written from it are never larger together than
+ * either. They can then be passed only once.
+ */
+void memory_pages_consume(struct memory_pages *pages);
+
 bool memory_page_is_zero(const void *page);
 
 #endif

@@ -253,6 +253,9 @@ static void test_little_memory(void **state)
     struct save how = { .limit = 6u << 20, .level = 1 };
 
     round_trip(8000, &stream, &how);
+    how.level = 0;
+    how.limit = 0;
+    round_trip(8000, &stream, &how);
 }
 
 static void merge(const struct memory_file *files, unsigned num, int fd)

@@ -268,6 +268,10 @@ static int do_resume(struct run *run)
     rc = memory_release(&run->memory, run->diag);
     if (rc) return rc;
     run->result.pause_us = run->memory.pause_us;
+    run->result.pause_memory_us = run->memory.pause_memory_us;
+    run->result.pause_disks_us = run->memory.pause_disks_us;
+    run->result.pause_resume_us = run->memory.pause_resume_us;
+    run->result.suspend_us = run->memory.suspend_us;
     run->result.live = run->memory.live;
     return 0;
 }

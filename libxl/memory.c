@@ -115,8 +115,10 @@ static int save(struct memory_capture *m, bool live,
     if (rc) return rc;
     m->live = live;
     m->clock = pause_clock_start(m->sctx->ctx, m->domain->domid);
+    m->asked_at = xls_now_us();
     rc = libxl_domain_suspend(m->sctx->ctx, m->domain->domid, pipe_fd,
                               live ? LIBXL_SUSPEND_LIVE : 0, NULL);
+    m->taken_at = xls_now_us();
     look(m, !rc);
     if (m->ended)
         return xls_diag(diag, rc ? rc : ERROR_FAIL, NULL, "the guest ended"
@@ -169,14 +171,31 @@ int memory_capture(struct memory_capture *m, libxl_snapshot_ctx *sctx,
     return rc;
 }
 
+/* What is not known is 0, and so are its parts. */
+static void divide_pause(struct memory_capture *m, uint64_t resumed_at,
+                         uint64_t now)
+{
+    uint64_t stopped_at = now - m->pause_us;
+
+    if (!m->pause_us) return;
+    if (m->taken_at > stopped_at) m->pause_memory_us = m->taken_at - stopped_at;
+    m->pause_disks_us = resumed_at - m->taken_at;
+    m->pause_resume_us = now - resumed_at;
+    if (!m->live && stopped_at > m->asked_at)
+        m->suspend_us = stopped_at - m->asked_at;
+}
+
 int memory_release(struct memory_capture *m, libxl_snapshot_diag *diag)
 {
+    uint64_t resumed_at;
     int rc = 0;
 
     if (m->suspended) {
+        resumed_at = xls_now_us();
         rc = libxl_domain_resume(m->sctx->ctx, m->domain->domid, 1, NULL);
         m->pause_us = pause_clock_stop(m->clock);
         m->clock = NULL;
+        divide_pause(m, resumed_at, xls_now_us());
         if (rc)
             xls_diag(diag, rc, NULL, "the domain could not be resumed; try"
                      " 'xl resume %u' or destroy it", m->domain->domid);

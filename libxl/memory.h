@@ -30,7 +30,10 @@ struct memory_capture {
     bool suspended;             /* the guest is ours to resume */
     bool ended;                 /* it shut down, crashed or was destroyed */
     bool live;
-    uint64_t pause_us;          /* known after the release */
+    uint64_t asked_at, taken_at;
+    /* Known after the release; see libxl_domain_snapshot_result. */
+    uint64_t pause_us, pause_memory_us, pause_disks_us, pause_resume_us;
+    uint64_t suspend_us;
 };
 
 void memory_capture_init(struct memory_capture *m);

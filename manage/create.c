@@ -173,6 +173,32 @@ out:
     return rc;
 }
 
+/* What earlier snapshots of the same kind took counts; without one, a guess. */
+static int check_pause(struct create *c)
+{
+    const struct prediction *p = &c->predicted;
+    unsigned int budget = c->args->pause_budget_ms;
+
+    if (!budget || p->pause_us <= budget * UINT64_C(1000)) return 0;
+    return manage_fail(c->op.err, MANAGE_REFUSED, "the guest would have to stand"
+                       " still for %llu ms, as far as can be told from %s, and"
+                       " --pause-budget allows %u; --disk-only takes less",
+                       (unsigned long long)(p->pause_us / 1000),
+                       p->pause_from == PAUSE_MEASURED
+                       ? "an earlier snapshot" : "its memory and disks", budget);
+}
+
+static void warn_of_pause(struct create *c)
+{
+    unsigned int budget = c->args->pause_budget_ms;
+    uint64_t us = c->result.pause_us;
+
+    if (budget && us > budget * UINT64_C(1000))
+        manage_warn(c->op.m, "the guest stood still for %llu ms, longer than the"
+                    " %u that --pause-budget allows",
+                    (unsigned long long)(us / 1000), budget);
+}
+
 static int prepare(struct create *c, struct manage *m,
                    struct manage_error *err)
 {
@@ -201,7 +227,8 @@ static int prepare(struct create *c, struct manage *m,
     /* Programs of others are asked last. */
     if (!rc) rc = manual_check_create(op, &c->snapshot);
     if (rc) return rc;
-    return preflight_create(op, &c->config, &c->snapshot, &c->predicted);
+    rc = preflight_create(op, &c->config, &c->snapshot, &c->predicted);
+    return rc ? rc : check_pause(c);
 }
 
 /* ---- dry run ---- */
@@ -349,6 +376,9 @@ static int record_result(struct create *c)
     c->snapshot.memory_base = c->result.memory_has_base ? c->base_serial : 0;
     c->snapshot.live = c->result.live;
     c->snapshot.pause_us = c->result.pause_us;
+    c->snapshot.pause_memory_us = c->result.pause_memory_us;
+    c->snapshot.pause_disks_us = c->result.pause_disks_us;
+    c->snapshot.pause_resume_us = c->result.pause_resume_us;
     c->snapshot.quiesced = c->result.quiesced;
     return disk_choice_record_result(&c->disks, &c->op, &c->result,
                                      &c->snapshot);
@@ -425,6 +455,7 @@ static int carry_out(struct create *c)
     if (rc) return rc;
     rc = operation_journal_clear(op);
     if (rc) return rc;
+    warn_of_pause(c);
     manage_reached(op->m, "create:end");
     return 0;
 }

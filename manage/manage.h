@@ -238,6 +238,9 @@ struct manage_create {
                                  * knows nothing; NULL: none */
     const struct manage_disk_spec *specs;
     int num_specs;
+    uint32_t pause_budget_ms;   /* refuse when the guest is expected to stand
+                                 * still for longer, and warn when it has; 0:
+                                 * however long it takes */
     uint64_t memory_buffer;     /* of dom0's memory, in bytes, for pages; 0: the
                                  * library chooses */
     int memory_level;           /* zstd's; 0: the library chooses; -1: not packed */

@@ -9,6 +9,7 @@ include tests/qmp/local.mk
 include tests/chain/local.mk
 include tests/hooks/local.mk
 include tests/interop/local.mk
+include tests/fuzz/local.mk
 include tests/memory/local.mk
 include tests/manage/local.mk
 include tests/system/local.mk

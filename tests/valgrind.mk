@@ -3,7 +3,8 @@
 # is started by the C tests, too, and shells have leaks of their own. The
 # others left out are too long under it (minutes each), and run under the
 # sanitizers.
-VALGRIND_LEFT_OUT = %.sh %.py tests/chain/test-plug tests/chain/test-fault
+VALGRIND_LEFT_OUT = %.sh %.py tests/chain/test-plug tests/chain/test-fault \
+	tests/fuzz/image tests/fuzz/stream
 VALGRIND = valgrind --quiet --leak-check=full --error-exitcode=99 \
 	--child-silent-after-fork=yes
 

@@ -10,12 +10,14 @@
 enum {
     OPT_DESCRIPTION = OPT_OWN, OPT_DISK_ONLY, OPT_CONFIG, OPT_EXTERNAL,
     OPT_DISKSPEC, OPT_QUIESCE, OPT_QUIESCE_TIMEOUT, OPT_HOOK_TIMEOUT,
-    OPT_MEMORY_BUFFER, OPT_MEMORY_LEVEL,
+    OPT_MEMORY_BUFFER, OPT_MEMORY_LEVEL, OPT_PAUSE_BUDGET,
 };
 
 /* As in struct manage_create. */
 #define MAX_LEVEL   19
 #define NOT_PACKED  (-1)
+
+#define MAX_BUDGET_MS   3600000
 
 
 static const struct option longopts[] = {
@@ -27,6 +29,7 @@ static const struct option longopts[] = {
     { "hook-timeout", required_argument, NULL, OPT_HOOK_TIMEOUT },
     { "memory-buffer", required_argument, NULL, OPT_MEMORY_BUFFER },
     { "memory-level", required_argument, NULL, OPT_MEMORY_LEVEL },
+    { "pause-budget", required_argument, NULL, OPT_PAUSE_BUDGET },
     { "quiesce", no_argument, NULL, OPT_QUIESCE },
     { "quiesce-timeout", required_argument, NULL, OPT_QUIESCE_TIMEOUT },
     OPTIONS_COMMON
@@ -63,6 +66,9 @@ int main_snapshot_create(struct xl_app *app, int argc, char **argv)
         case OPT_MEMORY_LEVEL:
             args.memory_level = (int)options_number(app, optarg, MAX_LEVEL);
             if (!args.memory_level) args.memory_level = NOT_PACKED;
+            break;
+        case OPT_PAUSE_BUDGET:
+            args.pause_budget_ms = options_number(app, optarg, MAX_BUDGET_MS);
             break;
         case OPT_QUIESCE:     args.quiesce = true;          break;
         case OPT_QUIESCE_TIMEOUT:

@@ -29,6 +29,8 @@ const struct cmd_spec cmd_table[] = {
       "--memory-buffer SIZE    So much of dom0's memory (64M, 2G) for the\n"
       "                        guest's pages while it stands still.\n"
       "--memory-level N        Pack the memory by zstd's level N; 0: do not.\n"
+      "--pause-budget MS       Refuse if the guest is likely to stand still for\n"
+      "                        longer.\n"
       "--quiesce               Have the guest's agent freeze its file systems\n"
       "                        meanwhile; for snapshots without memory.\n"
       "--quiesce-timeout SECONDS\n"

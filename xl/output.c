@@ -192,6 +192,16 @@ static void print_skipped(const chain_snapshot *snapshot)
     if (*separator == ',') printf(".\n");
 }
 
+static void print_pause_parts(const chain_snapshot *snapshot)
+{
+    char pause[TEXT_PAUSE_LEN];
+
+    if (!snapshot->pause_memory_us) return;
+    printf(" (memory %s", text_pause(snapshot->pause_memory_us, pause));
+    printf(", disks %s", text_pause(snapshot->pause_disks_us, pause));
+    printf(", resume %s)", text_pause(snapshot->pause_resume_us, pause));
+}
+
 void output_created(const struct xl_app *app, const char *domain,
                     const chain_snapshot *snapshot)
 {
@@ -205,12 +215,15 @@ void output_created(const struct xl_app *app, const char *domain,
     print_snapshot_of(snapshot->name, domain);
     printf(" taken: ");
     print_contents(snapshot);
-    if (snapshot->state == CHAIN_DOMAIN_STATE_OFF)
+    if (snapshot->state == CHAIN_DOMAIN_STATE_OFF) {
         printf("; the domain is off.\n");
-    else
-        printf("; the guest was %spaused for %s.\n",
+    } else {
+        printf("; the guest was %spaused for %s",
                snapshot->quiesced ? "quiesced, and " : "",
                text_pause(snapshot->pause_us, pause));
+        print_pause_parts(snapshot);
+        printf(".\n");
+    }
     print_skipped(snapshot);
 }
 

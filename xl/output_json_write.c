@@ -138,6 +138,9 @@ void write_snapshot_members(xjson_writer *w, const chain_snapshot *snapshot)
     xjson_write_member_uint(w, "ram_bytes", snapshot->ram_bytes);
     xjson_write_member_bool(w, "live", snapshot->live);
     xjson_write_member_uint(w, "pause_us", snapshot->pause_us);
+    xjson_write_member_uint(w, "pause_memory_us", snapshot->pause_memory_us);
+    xjson_write_member_uint(w, "pause_disks_us", snapshot->pause_disks_us);
+    xjson_write_member_uint(w, "pause_resume_us", snapshot->pause_resume_us);
     xjson_write_member_bool(w, "quiesced", snapshot->quiesced);
     xjson_write_member_uint(w, "serial", snapshot->serial);
     xjson_write_member_string(w, "kind",

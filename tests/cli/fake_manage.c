@@ -368,6 +368,10 @@ int manage_create(struct manage *m, const struct manage_create *args,
              args->specs[i].kind, args->specs[i].file ? args->specs[i].file
              : args->specs[i].hook ? args->specs[i].hook : "",
              args->specs[i].format, args->specs[i].reuse ? " reuse" : "");
+    if (args->memory_buffer || args->memory_level || args->pause_budget_ms)
+        note("memory %llu %d budget %u",
+             (unsigned long long)args->memory_buffer, args->memory_level,
+             args->pause_budget_ms);
     if (args->quiesce_timeout_ms)
         note("wait %u ms", args->quiesce_timeout_ms);
     rc = ask_for_configuration(m, args->domain, err);

@@ -152,6 +152,17 @@ wrong "--quiesce-timeout goes with --quiesce" snapshot-create web1 \
     --disk-only --quiesce-timeout 3
 wrong "unknown option '-\\\\x01'" snapshot-create web1 $'-\x01'
 
+snapshot 1 0 A | put created
+"$xl" snapshot-create web1 A --memory-buffer 3M --memory-level 0 --pause-budget 250 \
+    > /dev/null
+is "memory's options" "$(calls)" "create [web1] [A] []
+memory 3145728 -1 budget 250
+created"
+"$xl" snapshot-create web1 A --memory-buffer=2G --memory-level=19 > /dev/null
+is "memory's options, large" "$(calls)" "create [web1] [A] []
+memory 2147483648 19 budget 0
+created"
+
 # Options anywhere, shortened, joined with their argument; -- ends them.
 snapshot 1 0 A | put created
 run "$xl" snapshot-create web1 --disk-only A --description "some text"

@@ -68,6 +68,7 @@ note "one after the other"
 for name in a1 a2 a3 a4; do
     check "create $name" xl snapshot-create g $name
     sed 's/^/        /' "$OUTPUT"
+    check_said 'paused for .* \(memory .*, disks .*, resume .*\)' "the pause, in its parts"
     check "it runs on" labguest healthy g --past $(($(guest_count g) + 10))
     was[$name]=$(digest $name)
     check "$name is checked by a program that shares no code" test -n "${was[$name]}"
@@ -167,7 +168,10 @@ check_said '^g d1: sound, .* of memory$' "it says so"
 back d1
 back d2
 
-note "to one file, and in little memory"
+note "to one file, in little memory, in little time"
+check_exit 5 "a budget of 1 ms" xl snapshot-create --pause-budget 1 g never
+check_said 'would have to stand still for [0-9]+ ms, as far as can be told from an earlier' \
+    "it says for how long"
 check "export d1" xl snapshot-export g d1 "$WORK/d1.tar"
 check "its memory is whole" sh -c "cd '$WORK' && tar -xf d1.tar memory &&
     /src/tools/memory-verify memory"

@@ -68,6 +68,11 @@ static bool is_base(const chain_tree *tree, uint64_t serial)
     return false;
 }
 
+bool chain_memory_is_base(const struct chain_model *model, uint64_t serial)
+{
+    return is_base(&model->tree, serial);
+}
+
 int chain_memory_keep(struct chain_model *model, const chain_snapshot *snapshot,
                       struct chain_error *err)
 {

@@ -21,6 +21,9 @@ uint64_t chain_memory_base(const struct chain_model *model, uint64_t serial);
 /* Is it one that no snapshot has any more? */
 bool chain_memory_is_hidden(const struct chain_model *model, uint64_t serial);
 
+/* Do others build on it? */
+bool chain_memory_is_base(const struct chain_model *model, uint64_t serial);
+
 /* How many images it builds on, and the bytes of all those but the last, which
  * is whole: *whole_r has these. */
 unsigned chain_memory_depth(const struct chain_model *model, uint64_t serial,

@@ -101,7 +101,7 @@ out:
     domain_monitor_dispose(&monitor);
     if (paused) {
         /* Pauses are counted: an administrator's own one stays. */
-        rc2 = libxl_domain_unpause(ctx, domid, NULL);
+        rc2 = xls_unpause(set->sctx, domid, set->domain.paused);
         if (rc2) {
             xls_diag(diag, rc2, NULL, "cannot unpause the domain; do so by"
                      " 'xl unpause %u'", domid);

@@ -96,7 +96,7 @@ static int host_pause(void *user, struct diag *diag)
 static int host_unpause(void *user, struct diag *diag)
 {
     struct disk_merge *m = user;
-    int rc = libxl_domain_unpause(m->sctx->ctx, m->domain.domid, NULL);
+    int rc = xls_unpause(m->sctx, m->domain.domid, m->domain.paused);
 
     if (rc)
         diag_set(diag, "the domain could not be unpaused; try 'xl unpause %u'",

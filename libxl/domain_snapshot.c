@@ -250,7 +250,8 @@ static int do_unpause(struct run *run)
 
     if (!run->paused) return 0;
     stage(run, "unpause");
-    rc = libxl_domain_unpause(run->sctx->ctx, run->disks.domain.domid, NULL);
+    rc = xls_unpause(run->sctx, run->disks.domain.domid,
+                     run->disks.domain.paused);
     if (rc)
         return xls_diag(run->diag, rc, NULL, "the domain could not be"
                         " unpaused; try 'xl unpause %u'",

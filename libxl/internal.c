@@ -38,6 +38,20 @@ void xls_log(libxl_snapshot_ctx *sctx, int level, const char *fmt, ...)
     va_end(ap);
 }
 
+int xls_unpause(libxl_snapshot_ctx *sctx, uint32_t domid, bool was_paused)
+{
+    libxl_dominfo info;
+    bool runs;
+    int rc;
+
+    rc = libxl_domain_unpause(sctx->ctx, domid, NULL);
+    if (!rc || was_paused) return rc;
+    libxl_dominfo_init(&info);
+    runs = !libxl_domain_info(sctx->ctx, &info, domid) && !info.paused;
+    libxl_dominfo_dispose(&info);
+    return runs ? 0 : libxl_domain_unpause(sctx->ctx, domid, NULL);
+}
+
 uint64_t xls_now_us(void)
 {
     struct timespec ts;

@@ -38,6 +38,13 @@ int xls_diag(libxl_snapshot_diag *diag, int rc, const char *vdev,
 void xls_log(libxl_snapshot_ctx *sctx, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/*
+ * Take our pause back. Once more if that fails and the domain is paused: none of
+ * our callers could do better, and a guest must not be left standing. One that
+ * was paused before ours is, whatever became of that.
+ */
+int xls_unpause(libxl_snapshot_ctx *sctx, uint32_t domid, bool was_paused);
+
 /* A clock that nobody sets. */
 uint64_t xls_now_us(void);
 

@@ -195,7 +195,7 @@ static int make(struct intake *intake, const struct intake_image_args *image,
     rc = intake_image(intake, image, &done, &d);
     if (rc) return told(rc, &d, diag);
     result->memory_bytes = done.bytes;
-    result->memory_has_base = image->parent;
+    result->memory_has_base = done.has_parent;
     result->ram_bytes = done.pages * MEMORY_PAGE_BYTES;
     result->ram_zero = done.zero * MEMORY_PAGE_BYTES;
     result->ram_same = done.same * MEMORY_PAGE_BYTES;

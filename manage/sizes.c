@@ -11,6 +11,7 @@
 
 #include "chain/filter.h"
 #include "chain/images.h"
+#include "chain/memories.h"
 #include "manage/sizes.h"
 
 /* st_blocks counts these, whatever the file system's own are. */
@@ -138,6 +139,18 @@ static void add_freed(struct amount *sum, const struct chain_freed *freed)
     if (!freed->exact) sum->exact = false;
 }
 
+/* A memory image that others build on stays, or becomes one with theirs: how
+ * much of it they have already is not known. */
+static void lose_base(const struct chain_model *chain,
+                      const chain_snapshot *snapshot, struct amount *gain)
+{
+    if (!snapshot->memory || !chain_memory_is_base(chain, snapshot->serial))
+        return;
+    gain->bytes -= gain->bytes < snapshot->memory_bytes ? gain->bytes
+                                                         : snapshot->memory_bytes;
+    gain->exact = false;
+}
+
 int sizes_compute(const chain_store *store, const struct chain_model *chain,
                   bool freed, struct manage_size *sizes,
                   struct chain_error *err)
@@ -155,6 +168,7 @@ int sizes_compute(const chain_store *store, const struct chain_model *chain,
 
         rc = payload_size(store, snapshot->serial, &size, err);
         gain = size;
+        lose_base(chain, snapshot, &gain);
         add_images(snapshot, &size);
         sizes[i] = (struct manage_size){
             .bytes = size.bytes, .exact = size.exact,

@@ -300,10 +300,15 @@ int intake_image(struct intake *in, const struct intake_image_args *args,
                  struct intake_result *result_r, struct diag *diag)
 {
     struct intake_result result = { .whole = in->stream.whole };
+    struct intake_image_args mine = *args;
     struct memory_writer *w = NULL;
     struct memory_header header;
     int rc;
 
+    /* What comes after what was not understood would not profit. */
+    if (!in->stream.whole) mine.parent = NULL;
+    args = &mine;
+    result.has_parent = args->parent;
     make_header(args, &header);
     rc = memory_writer_start(in->args.fd, in->spill_offset, &header,
                              args->level, args->pool, &w, diag);

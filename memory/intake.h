@@ -45,6 +45,7 @@ struct intake_result {
     uint64_t bytes;             /* of the image */
     uint64_t pages, zero, same, repeated;
     bool whole;                 /* see struct stream_result */
+    bool has_parent;            /* never of a stream that was not understood */
 };
 
 /*

@@ -24,6 +24,8 @@ class Host:
     def __init__(self, programs, folder):
         self.xl, self.preload, shim, verify = programs
         self.verify = tool(verify)
+        self.memory_verify = tool(os.path.join(os.path.dirname(verify),
+                                               "memory-verify"))
         self.folder = folder
         self.state = os.path.join(folder, "state", NAME)
         self.rig = Rig(shim, None, formats=["qcow2", "qcow2"])
@@ -227,6 +229,7 @@ class Host:
             raise Wrong("chain-verify is not content")
         if whole:
             self.check_needed(chain)
+            self.check_memories(chain)
         named = {(d["path"], d["handle"]["format.qcow2"]["name"])
                  for s in chain.get("snapshots", []) for d in s["disks"]
                  if d["treatment"] == "internal"}
@@ -241,6 +244,25 @@ class Host:
                 if (path, name) not in named:
                     raise Wrong("%s has a snapshot %s that nobody knows" % (
                         path, name))
+
+    def check_memories(self, chain):
+        """Every image is sound, and what it builds on is there."""
+        base = {s["serial"]: s.get("memory_base", 0)
+                for s in chain.get("snapshots", [])}
+        base.update((m["serial"], m.get("base", 0))
+                    for m in chain.get("memories", []))
+        for snapshot in chain.get("snapshots", []):
+            serial, paths = snapshot["serial"], []
+            while snapshot.get("memory") and serial:
+                paths.append(os.path.join(self.state, "snap-%d" % serial,
+                                          "memory"))
+                serial = base.get(serial, 0)
+            try:
+                if paths:
+                    self.memory_verify.check(paths, False)
+            except (self.memory_verify.Wrong, OSError) as e:
+                raise Wrong("the memory of %s: %s" % (snapshot["name"], e)) \
+                    from e
 
     def check_needed(self, chain):
         tops = {self.active(d.vdev) for d in self.rig.disks} | {

@@ -30,6 +30,11 @@ VERBS = {
     "create-memory": ([], ["snapshot-create", NAME, "new"]),
     "create-memory-external": ([], ["snapshot-create", "--external", NAME,
                                     "new"]),
+    "create-memory-second": ([["snapshot-create", NAME, "first"]],
+                             ["snapshot-create", NAME, "new"]),
+    "delete-memory": ([["snapshot-create", NAME, name]
+                       for name in ("first", "second", "third")],
+                      ["snapshot-delete", NAME, "second"]),
     "create-quiesced": ([], ["snapshot-create", "--disk-only", "--quiesce",
                              NAME, "new"]),
     "create-quiesced-external": ([], ["snapshot-create", "--disk-only",

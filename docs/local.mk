@@ -6,7 +6,7 @@ pods = docs/man/xl-snapshot.1.pod.in
 man_MANS += $(pages)
 EXTRA_DIST += $(pods) \
 	docs/design/crash-safety.md docs/design/decisions.md \
-	docs/design/external.md docs/design/manual.md docs/design/monitor.md \
+	docs/design/external.md docs/design/manual.md docs/design/memory.md docs/design/monitor.md \
 	docs/design/refusals.md \
 	docs/format/chain.md docs/format/dump.md docs/format/export.md \
 	docs/format/memory.md

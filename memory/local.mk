@@ -6,6 +6,7 @@ libmemory_la_SOURCES = \
 	memory/chain.c memory/chain.h \
 	memory/codec.c memory/codec.h \
 	memory/feed.c memory/feed.h \
+	memory/file.c memory/file.h \
 	memory/format.c memory/format.h \
 	memory/intake.c memory/intake.h \
 	memory/merge.c memory/merge.h \

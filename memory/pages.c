@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <libxl.h>
 
+#include "memory/file.h"
 #include "memory/pages.h"
 
 #define CHUNK_BYTES     (2u << 20)
@@ -187,27 +186,21 @@ static bool in_scratch(const struct memory_pages *pages, const void *place)
            p < pages->scratch + (size_t)STREAM_BATCH_PAGES * MEMORY_PAGE_BYTES;
 }
 
-static off_t spill_place(const struct memory_pages *pages, uint64_t pfn)
+static uint64_t spill_place(const struct memory_pages *pages, uint64_t pfn)
 {
-    return (off_t)(pages->args.spill_offset + pfn * MEMORY_PAGE_BYTES);
+    return pages->args.spill_offset + pfn * MEMORY_PAGE_BYTES;
 }
 
-static int spill(struct memory_pages *pages, uint64_t pfn, const char *data,
+static int spill(struct memory_pages *pages, uint64_t pfn, const void *data,
                  struct diag *diag)
 {
-    off_t at = spill_place(pages, pfn), end = at + (off_t)MEMORY_PAGE_BYTES;
-    ssize_t r;
+    int r = file_put(pages->args.spill_fd, data, MEMORY_PAGE_BYTES,
+                     spill_place(pages, pfn));
 
-    while (at < end) {
-        r = pwrite(pages->args.spill_fd, data, (size_t)(end - at), at);
-        if (r < 0 && errno == EINTR) continue;
-        if (r < 0) {
-            diag_set(diag, "cannot put aside what does not fit into memory: %s",
-                     strerror(errno));
-            return ERROR_FAIL;
-        }
-        data += r;
-        at += r;
+    if (r) {
+        diag_set(diag, "cannot put aside what does not fit into memory: %s",
+                 file_error(r));
+        return ERROR_FAIL;
     }
     pages->totals.spilled++;
     return 0;
@@ -275,8 +268,7 @@ void memory_pages_consume(struct memory_pages *pages)
 /* Where files have no holes the space is given back in the end. */
 static void give_back(struct memory_pages *pages, uint64_t pfn)
 {
-    uint64_t at = (uint64_t)spill_place(pages, pfn) &
-                  ~(uint64_t)(CONSUME_BYTES - 1);
+    uint64_t at = spill_place(pages, pfn) & ~(uint64_t)(CONSUME_BYTES - 1);
 
     if (!pages->consume || at <= pages->consumed) return;
     (void)fallocate(pages->args.spill_fd,
@@ -287,22 +279,12 @@ static void give_back(struct memory_pages *pages, uint64_t pfn)
 
 static int fetch(struct memory_pages *pages, uint64_t pfn, struct diag *diag)
 {
-    off_t at = spill_place(pages, pfn);
-    size_t done = 0;
-    ssize_t r;
+    int r = file_get(pages->args.spill_fd, pages->scratch, MEMORY_PAGE_BYTES,
+                     spill_place(pages, pfn));
 
-    while (done < MEMORY_PAGE_BYTES) {
-        r = pread(pages->args.spill_fd, pages->scratch + done,
-                  MEMORY_PAGE_BYTES - done, at + (off_t)done);
-        if (r < 0 && errno == EINTR) continue;
-        if (r <= 0) {
-            diag_set(diag, "cannot read what was put aside: %s",
-                     r ? strerror(errno) : "it has become shorter");
-            return ERROR_FAIL;
-        }
-        done += (size_t)r;
-    }
-    return 0;
+    if (!r) return 0;
+    diag_set(diag, "cannot read what was put aside: %s", file_error(r));
+    return ERROR_FAIL;
 }
 
 int memory_pages_next(struct memory_pages *pages, uint64_t *pfn,

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <libxl.h>
 
 #include "memory/codec.h"
+#include "memory/file.h"
 #include "memory/reader.h"
 
 /* A block on its way from the file. */
@@ -23,7 +23,7 @@ struct job {
     uint8_t *stored, *raw;
     const uint8_t *content;     /* of the block, when it is done */
     int rc;
-    int errnoval;
+    int failure;                /* what file_get returned */
 };
 
 struct memory_reader {
@@ -61,32 +61,12 @@ static int named(const struct memory_reader *r, int rc, struct diag *diag)
     return rc;
 }
 
-/* All of it, or not: 0, an errno, or -1 for a file that ends. */
-static int get(int fd, void *data, size_t len, uint64_t offset)
-{
-    uint8_t *p = data;
-    ssize_t r;
-
-    while (len) {
-        r = pread(fd, p, len, (off_t)offset);
-        if (r < 0 && errno == EINTR) continue;
-        if (r < 0) return errno;
-        if (!r) return -1;
-        p += r;
-        len -= (size_t)r;
-        offset += (uint64_t)r;
-    }
-    return 0;
-}
-
 static int failed(int r, struct diag *diag)
 {
-    if (r > 0) {
-        diag_set(diag, "cannot read the memory image: %s", strerror(r));
-        return ERROR_FAIL;
-    }
-    diag_set(diag, "the memory image is damaged: it ends too early");
-    return ERROR_BADFAIL;
+    diag_set(diag, r == FILE_ENDS ? "the memory image is damaged: %s"
+                                  : "cannot read the memory image: %s",
+             file_error(r));
+    return r == FILE_ENDS ? ERROR_BADFAIL : ERROR_FAIL;
 }
 
 /* ---- open ---- */
@@ -104,12 +84,12 @@ static int read_ends(struct memory_reader *r, struct diag *diag)
         diag_set(diag, "it is no memory image");
         return ERROR_INVAL;
     }
-    got = get(r->fd, header, sizeof(header), 0);
+    got = file_get(r->fd, header, sizeof(header), 0);
     if (got) return failed(got, diag);
     rc = memory_header_decode(header, &r->header, diag);
     if (rc) return rc;
-    if (size < sizeof(header) + sizeof(trailer)) return failed(-1, diag);
-    got = get(r->fd, trailer, sizeof(trailer), size - sizeof(trailer));
+    if (size < sizeof(header) + sizeof(trailer)) return failed(FILE_ENDS, diag);
+    got = file_get(r->fd, trailer, sizeof(trailer), size - sizeof(trailer));
     if (got) return failed(got, diag);
     return memory_trailer_decode(trailer, header, size, &r->trailer, diag);
 }
@@ -126,7 +106,7 @@ static int read_index(struct memory_reader *r, struct diag *diag)
         rc = no_memory(diag);
         goto out;
     }
-    got = get(r->fd, stored, t->index_stored, t->index_offset);
+    got = file_get(r->fd, stored, t->index_stored, t->index_offset);
     if (got) {
         rc = failed(got, diag);
         goto out;
@@ -180,8 +160,8 @@ static void fetch(struct work *work)
     const struct memory_block *b = job->block;
 
     job->rc = 0;
-    job->errnoval = get(job->fd, job->stored, b->stored, b->offset);
-    if (job->errnoval) {
+    job->failure = file_get(job->fd, job->stored, b->stored, b->offset);
+    if (job->failure) {
         job->rc = ERROR_FAIL;
         return;
     }
@@ -278,7 +258,7 @@ static int take(struct memory_reader *r, const struct job **job_r,
         return ERROR_BADFAIL;
     }
     work_wait(r->pool, &job->work);
-    if (job->rc == ERROR_FAIL) return named(r, failed(job->errnoval, diag), diag);
+    if (job->rc == ERROR_FAIL) return named(r, failed(job->failure, diag), diag);
     if (job->rc) {
         diag_set(diag, "%s: the memory image is damaged: the %u bytes from %llu"
                  " on have changed", r->name, job->block->stored,

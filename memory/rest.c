@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <libxl.h>
 
+#include "memory/file.h"
 #include "memory/rest.h"
 
 #define PIECE_BYTES (1u << 20)
@@ -44,24 +43,17 @@ static int make_room(struct memory_rest *rest, size_t len, struct diag *diag)
     return 0;
 }
 
-static int put_aside(struct memory_rest *rest, const char *data, size_t len,
+static int put_aside(struct memory_rest *rest, const void *data, size_t len,
                      struct diag *diag)
 {
-    ssize_t r;
+    int r = file_put(rest->fd, data, len, rest->file_offset + rest->in_file);
 
-    while (len) {
-        r = pwrite(rest->fd, data, len,
-                   (off_t)(rest->file_offset + rest->in_file));
-        if (r < 0 && errno == EINTR) continue;
-        if (r < 0) {
-            diag_set(diag, "cannot put aside what does not fit into memory: %s",
-                     strerror(errno));
-            return ERROR_FAIL;
-        }
-        data += r;
-        len -= (size_t)r;
-        rest->in_file += (uint64_t)r;
+    if (r) {
+        diag_set(diag, "cannot put aside what does not fit into memory: %s",
+                 file_error(r));
+        return ERROR_FAIL;
     }
+    rest->in_file += len;
     return 0;
 }
 
@@ -86,27 +78,23 @@ int memory_rest_each(const struct memory_rest *rest,
 {
     uint64_t done = 0;
     uint8_t *data;
-    ssize_t r;
-    int rc = 0;
+    size_t part;
+    int r, rc = 0;
 
     if (rest->used) rc = piece(user, rest->data, rest->used, diag);
     if (rc || !rest->in_file) return rc;
     data = malloc(PIECE_BYTES);
     if (!data) return no_memory(diag);
-    while (!rc && done < rest->in_file) {
-        uint64_t left = rest->in_file - done;
-
-        r = pread(rest->fd, data, left < PIECE_BYTES ? left : PIECE_BYTES,
-                  (off_t)(rest->file_offset + done));
-        if (r < 0 && errno == EINTR) continue;
-        if (r <= 0) {
-            diag_set(diag, "cannot read what was put aside: %s",
-                     r ? strerror(errno) : "it has become shorter");
+    for (; !rc && done < rest->in_file; done += part) {
+        part = rest->in_file - done < PIECE_BYTES ? rest->in_file - done
+                                                  : PIECE_BYTES;
+        r = file_get(rest->fd, data, part, rest->file_offset + done);
+        if (r) {
+            diag_set(diag, "cannot read what was put aside: %s", file_error(r));
             rc = ERROR_FAIL;
-            break;
+        } else {
+            rc = piece(user, data, part, diag);
         }
-        rc = piece(user, data, (size_t)r, diag);
-        done += (uint64_t)r;
     }
     free(data);
     return rc;

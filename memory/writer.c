@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <libxl.h>
 
 #include "memory/codec.h"
+#include "memory/file.h"
 #include "memory/writer.h"
 
 /* A block on its way: being filled, being packed, or packed. */
@@ -48,25 +47,19 @@ static int no_memory(struct diag *diag)
 static int put(struct memory_writer *w, const void *data, size_t len,
                struct diag *diag)
 {
-    const char *p = data;
-    ssize_t r;
+    int r;
 
     if (len > w->limit - w->offset) {
         diag_set(diag, "cannot write the memory image: it would be several"
                  " times as large as the guest's memory");
         return ERROR_FAIL;
     }
-    while (len) {
-        r = pwrite(w->fd, p, len, (off_t)w->offset);
-        if (r < 0 && errno == EINTR) continue;
-        if (r < 0) {
-            diag_set(diag, "cannot write the memory image: %s", strerror(errno));
-            return ERROR_FAIL;
-        }
-        p += r;
-        len -= (size_t)r;
-        w->offset += (uint64_t)r;
+    r = file_put(w->fd, data, len, w->offset);
+    if (r) {
+        diag_set(diag, "cannot write the memory image: %s", file_error(r));
+        return ERROR_FAIL;
     }
+    w->offset += len;
     return 0;
 }
 

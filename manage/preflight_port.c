@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "chain/memories.h"
 #include "manage/preflight.h"
 #include "manage/space.h"
 #include "manage/tar.h"
@@ -25,6 +26,7 @@ struct way_out {
     const char *work_dir;
     struct space_facts work;
     bool compressed;            /* the stream may be much smaller */
+    bool xl_image;              /* for xl: as it was in the guest */
 };
 
 static int stream(struct way_out *way, const char *what, uint64_t bytes)
@@ -37,18 +39,25 @@ static int stream(struct way_out *way, const char *what, uint64_t bytes)
 static int export_memory(struct way_out *way, const chain_snapshot *snapshot)
 {
     struct operation *op = way->op;
-    struct space_facts facts;
-    struct chain_error why;
-    char *path;
+    uint64_t differences, whole, bytes;
     int rc;
 
     if (!snapshot->memory) return 0;
-    rc = chain_store_payload_path(op->store, snapshot->serial,
-                                  CHAIN_PAYLOAD_MEMORY, &path, &why);
-    if (rc) return manage_fail_chain(op->err, &why);
-    space_look(path, LIBXL_DISK_FORMAT_UNKNOWN, &facts);
-    free(path);
-    return stream(way, "the memory image", facts.length);
+    if (way->xl_image)
+        return stream(way, "the memory", snapshot->ram_bytes ?
+                      predict_memory_bytes(snapshot->ram_bytes)
+                      : snapshot->memory_bytes);
+    if (!chain_memory_depth(&op->chain, snapshot->serial, &differences, &whole))
+        return stream(way, "the memory image", whole);
+    /* It goes as one, which is made in a file first; that is no larger. */
+    bytes = differences + whole;
+    rc = stream(way, "the memory image", bytes);
+    if (rc) return rc;
+    if (predict_need(way->p, way->work_dir, "the memory image, made whole",
+                     way->work.volume, bytes, true))
+        return manage_fail_nomem(op->err);
+    predict_freed(way->p, bytes, way->work.volume);
+    return 0;
 }
 
 static int export_disk(struct way_out *way, const chain_disk *disk)
@@ -105,6 +114,7 @@ int preflight_export(struct operation *op, const chain_snapshot *snapshot,
     char *path = args->path ? NULL : file_of(args->fd);
     struct way_out way = {
         .op = op, .p = p, .work_dir = work_dir, .compressed = compressed,
+        .xl_image = args->xl_image,
         .path = args->path ? args->path : path,
     };
     int i, rc;

@@ -186,7 +186,9 @@ static bool process_is_xl(int proc, pid_t pid)
     return !strcmp(base_name(target), "xl");
 }
 
-static bool process_is_ours(int proc, pid_t pid)
+/* False: who it is cannot be told. One that is just being started (exec) has no
+ * arguments yet, and watches nobody. */
+static bool process_is_ours(int proc, pid_t pid, bool *ours_r)
 {
     char path[64], args[1024];
     size_t first;
@@ -204,7 +206,8 @@ static bool process_is_ours(int proc, pid_t pid)
 
     args[n] = '\0';
     first = strlen(args) + 1;
-    return first < (size_t)n && !strcmp(args + first, WATCHER_SUBCOMMAND);
+    *ours_r = first < (size_t)n && !strcmp(args + first, WATCHER_SUBCOMMAND);
+    return true;
 }
 
 static int open_log(int proc, pid_t pid)
@@ -247,9 +250,9 @@ static bool process_watches(int proc, pid_t pid, uint32_t domid,
     int fd, rc;
 
     if (!process_is_xl(proc, pid)) return false;
+    if (!process_is_ours(proc, pid, &ours)) return false;
     fd = open_log(proc, pid);
     if (fd < 0) return false;
-    ours = process_is_ours(proc, pid);
 
     rc = watcher_log_domid(fd, pid, &watched);
     if (!rc)

@@ -92,6 +92,7 @@ void bench_xl_says(uint32_t domid)
 void bench_start_xl(void)
 {
     char path[PATH_MAX], log[PATH_MAX];
+    int fd;
 
     bench_xl = fork();
     assert_true(bench_xl >= 0);
@@ -105,6 +106,11 @@ void bench_start_xl(void)
     assert_int_equal(mkdir(path, 0755), 0);
     snprintf(path, sizeof(path), "%s/%ld/exe", proc_dir, (long)bench_xl);
     assert_int_equal(symlink("/usr/lib/xen-4.17/bin/xl", path), 0);
+    snprintf(path, sizeof(path), "%s/%ld/cmdline", proc_dir, (long)bench_xl);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "xl\0create", 10), 10);
+    close(fd);
     snprintf(log, sizeof(log), "%s/xl-log", bench_dir);
     snprintf(path, sizeof(path), "%s/%ld/fd/2", proc_dir, (long)bench_xl);
     assert_int_equal(symlink(log, path), 0);

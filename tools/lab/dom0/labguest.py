@@ -187,6 +187,7 @@ def make_files_disk(args):
 
 
 def cmd_start(args):
+    args.memory = args.memory or (128 if args.agent else 96)
     args.type = args.type or os.environ.get("XENLAB_GUEST_TYPE", "pv")
     if domid_of(Xenstore(), args.name) is not None:
         raise Failure("a guest '%s' is there already" % args.name)
@@ -360,7 +361,9 @@ def parser():
     c.add_argument("-t", "--type", choices=["pv", "pvh", "hvm"],
                    help="without it, what XENLAB_GUEST_TYPE says, or pv")
     c.add_argument("-d", "--disks", type=int, default=1)
-    c.add_argument("-m", "--memory", type=int, default=96)
+    c.add_argument("-m", "--memory", type=int,
+                   help="MiB; without it 96, or 128 with an agent, which that "
+                   "does not start with")
     c.add_argument("--disk-size", default="64M")
     c.add_argument("--disk-dir", help="where the images go")
     c.add_argument("--format", choices=["qcow2", "raw"], default="qcow2")

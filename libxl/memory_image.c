@@ -136,11 +136,11 @@ static void count_pages(const struct memory_index *index,
         const struct memory_run *run = &index->runs[i];
 
         switch (memory_state_kind(run->state)) {
-        case MEMORY_ABSENT: continue;
+        case MEMORY_ABSENT:
+        case MEMORY_BARE: continue;
         case MEMORY_DATA: info->stored += run->pages; break;
         case MEMORY_ZERO: info->zero += run->pages; break;
         case MEMORY_PARENT: info->same += run->pages; break;
-        case MEMORY_BARE: break;
         }
         info->pages += run->pages;
     }

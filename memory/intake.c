@@ -258,6 +258,7 @@ static int write_pages(struct intake *in, const struct intake_image_args *args,
     for (pfn = 0; ; pfn++) {
         rc = memory_pages_next(in->pages, &pfn, &state, &data, diag);
         if (rc || !state) break;
+        result->pages += memory_state_kind(state) != MEMORY_BARE;
         if (memory_state_kind(state) == MEMORY_DATA) {
             rc = look_beside(&beside, pfn, &other, diag);
             if (rc) break;
@@ -271,7 +272,6 @@ static int write_pages(struct intake *in, const struct intake_image_args *args,
         if (args->progress && !(++done % STREAM_BATCH_PAGES))
             args->progress(args->user, done, totals.pages);
     }
-    result->pages = totals.pages;
     result->zero = totals.zero;
     result->repeated = totals.came - totals.pages;
     return rc;

@@ -43,6 +43,7 @@ struct intake_image_args {
 
 struct intake_result {
     uint64_t bytes;             /* of the image */
+    /* Page frames that have content: an HVM guest's stream names others, too. */
     uint64_t pages, zero, same, repeated;
     bool whole;                 /* see struct stream_result */
     bool has_parent;            /* never of a stream that was not understood */

@@ -266,6 +266,7 @@ static int merge(struct operation *op, const struct chain_memory_step *step,
     struct replacement r = { .fd = -1 };
     libxl_domain_snapshot_args args;
     libxl_snapshot_diag diag;
+    struct chain_error why;
     struct memory_files m;
     bool made = false;
     int rc;
@@ -277,6 +278,10 @@ static int merge(struct operation *op, const struct chain_memory_step *step,
     if (rc) goto out;
     if (m.num == 1) {
         *bytes_r = (uint64_t)lseek(m.files[0].fd, 0, SEEK_END);
+        /* Who did it may have been killed between the rename and this; and the
+         * hidden one is about to be removed. */
+        rc = chain_store_payload_seal(op->store, step->heir, &why);
+        if (rc) manage_fail_chain(op->err, &why);
         goto out;
     }
     rc = replacement_open(op, step->heir, &r);

@@ -238,6 +238,12 @@ static int replacement_publish(struct operation *op, uint64_t serial,
     return rc ? manage_fail_chain(op->err, &why) : 0;
 }
 
+/* NULL: of no image. */
+static bool same_uuid(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
 /* Of the heir and the hidden one; the heir alone, if they were made one before. */
 static int parts(struct operation *op, const struct chain_memory_step *step,
                  struct memory_files *m)
@@ -254,7 +260,14 @@ static int parts(struct operation *op, const struct chain_memory_step *step,
     if (!rc) rc = add(op, m, step->hidden);
     if (!rc) rc = look(op, &m->files[0], &heir);
     if (!rc) rc = look(op, &m->files[1], &hidden);
-    if (!rc && (!heir.base || strcmp(heir.base, hidden.uuid))) drop_last(m);
+    if (!rc && !same_uuid(heir.base, hidden.uuid)) {
+        if (same_uuid(heir.base, hidden.base))
+            drop_last(m);
+        else
+            rc = manage_fail(op->err, MANAGE_DAMAGED, "%s does not build on %s,"
+                             " as the chain says", m->files[0].name,
+                             m->files[1].name);
+    }
     libxl_memory_image_info_dispose(&heir);
     libxl_memory_image_info_dispose(&hidden);
     return rc;

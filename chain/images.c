@@ -52,6 +52,7 @@ bool chain_images_hidden(const struct chain_model *model,
     const chain_snapshot *s;
     int i, j;
 
+    if (image->clone) return false;
     for (i = 0; i < tree->num_active; i++)
         if (same(tree->active[i].path, image->path)) return false;
     for (i = 0; i < tree->num_snapshots; i++) {
@@ -92,7 +93,8 @@ int chain_images_all_hidden(const struct chain_model *model,
         }
 #undef NAME
     for (pos = 0; pos < graph.num; pos++)
-        if (!named[pos]) images[num++] = &tree->images[pos];
+        if (!named[pos] && !tree->images[pos].clone)
+            images[num++] = &tree->images[pos];
     *images_r = images;
     *num_r = num;
     images = NULL;

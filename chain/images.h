@@ -10,6 +10,10 @@
  *     internal snapshot reads through to the backing images, all of those;
  *   - a disk of the present (chain_tree.active);
  *   - the overlays on it.
+ * A disk of another domain that was made from a snapshot (chain_image.clone)
+ * reads through to all that is below it, like an internal snapshot, and
+ * nobody here can tell it of a change: all of that stays as it is.
+ *
  * One that only overlays need is hidden. A hidden image with one overlay can
  * be merged with it; with several it stays; with none it can go.
  *
@@ -138,7 +142,27 @@ int chain_images_freed(const struct chain_model *model,
                        void *user, struct chain_freed *freed,
                        struct chain_error *err);
 
+/*
+ * Is it a clone's, or does a clone read through it? Then it must neither be
+ * written nor removed. *by_r, unless NULL, is the clone's domain.
+ */
+bool chain_images_cloned(const struct chain_model *model, const char *path,
+                         const char **by_r);
+
 /* ---- changing ---- */
+
+/*
+ * An overlay, on an image that the chain knows, is a disk of the domain clone.
+ * ERROR_INVAL when path is known already, or the backing image is not.
+ */
+int chain_images_add_clone(struct chain_model *model, const char *path,
+                           libxl_disk_format format, const char *backing,
+                           const char *clone, struct chain_error *err);
+
+/* It reads through to nothing of ours any more. ERROR_INVAL when it is no
+ * clone's. */
+int chain_images_drop_clone(struct chain_model *model, const char *path,
+                            struct chain_error *err);
 
 /*
  * Add an image, or change what is known of it: whether it is ours, and its

@@ -185,6 +185,10 @@ static int check_to_set_active(const struct chain_model *model,
             return chain_error_set(err, ERROR_INVAL,
                 "the disks %s and %s cannot both have the image %s",
                 tree->active[i].vdev, vdev, path);
+    if (chain_images_cloned(model, path, &by))
+        return chain_error_set(err, ERROR_INVAL,
+            "the disk %s cannot have the image %s, which the domain '%s', a "
+            "clone, has or reads", vdev, path, by);
     if (chain_images_frozen(model, path, &by))
         return chain_error_set(err, ERROR_INVAL,
             "the image %s must stay as it is, so the disk %s cannot have it: "
@@ -358,10 +362,15 @@ static int check_step(const struct chain_model *model,
                       struct chain_error *err)
 {
     size_t expected = step->type == CHAIN_IMAGE_REMOVE ? 0 : 1;
+    const char *by;
 
     if (!chain_images_hidden(model, step->image))
         return chain_error_set(err, ERROR_INVAL,
             "the image %s is needed by a snapshot or a disk",
+            step->image->path);
+    if (chain_images_cloned(model, step->image->path, &by))
+        return chain_error_set(err, ERROR_INVAL,
+            "the domain '%s', a clone, reads the image %s", by,
             step->image->path);
     if (chain_images_overlays(model, step->image->path) != expected)
         return chain_error_set(err, ERROR_INVAL,

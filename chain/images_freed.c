@@ -21,8 +21,8 @@
 
 struct place {
     size_t needs;       /* snapshots' external disks, and the present's */
-    size_t readers;     /* internal snapshots in it, and the images above that
-                         * have such or are below such */
+    size_t readers;     /* internal snapshots in it, a clone whose disk it is,
+                         * and the images above that have such or are below such */
     size_t staying;     /* images above that are not removed */
 };
 
@@ -93,6 +93,8 @@ static void count_names(struct scene *s)
         pos = chain_image_graph_find(&s->graph, tree->active[i].path);
         if (pos < s->graph.num) s->places[pos].needs++;
     }
+    for (i = 0; i < tree->num_images; i++)
+        if (tree->images[i].clone) s->places[i].readers++;
 }
 
 /* From the top down: an image is done when all that are above it are. */
@@ -111,7 +113,8 @@ static int count_above(struct scene *s)
         below = s->graph.backing[pos];
         if (below >= num) continue;
         above[below]++;
-        if (!s->tree->images[pos].ours && !s->tree->images[pos].was_disk)
+        if (!s->tree->images[pos].ours && !s->tree->images[pos].was_disk &&
+            !s->tree->images[pos].clone)
             s->odd = true;
     }
     for (pos = 0; pos < num; pos++)

@@ -10,7 +10,8 @@
 /* What is known of the image at a position. */
 struct place {
     bool needed;        /* as it is now: by a snapshot or a disk */
-    bool read_through;  /* below one that has internal snapshots, or that one */
+    bool read_through;  /* below one that has internal snapshots or is a
+                         * clone's, or that one */
     size_t overlays;
     size_t overlay;     /* the only one, when there is one */
 };
@@ -33,6 +34,14 @@ static struct place *find_place(struct scene *s, const char *path,
     return pos < s->graph.num ? &s->places[pos] : NULL;
 }
 
+/* From pos down; what another has passed, is marked to the last. */
+static void read_through(struct scene *s, size_t pos)
+{
+    for (; pos < s->graph.num && !s->places[pos].read_through;
+         pos = s->graph.backing[pos])
+        s->places[pos].read_through = true;
+}
+
 static void look_at_disk(struct scene *s, const chain_disk *disk)
 {
     struct place *place;
@@ -45,11 +54,7 @@ static void look_at_disk(struct scene *s, const chain_disk *disk)
         break;
     case CHAIN_DISK_TREATMENT_INTERNAL:
         place = find_place(s, disk->path, &pos);
-        if (!place) break;
-        /* what another has passed, is marked down to the last */
-        for (; pos < s->graph.num && !s->places[pos].read_through;
-             pos = s->graph.backing[pos])
-            s->places[pos].read_through = true;
+        if (place) read_through(s, pos);
         break;
     default:
         break;
@@ -71,6 +76,7 @@ static void look(struct scene *s)
         if (place) place->needed = true;
     }
     for (pos = 0; pos < s->graph.num; pos++) {
+        if (tree->images[pos].clone) read_through(s, pos);
         below = s->graph.backing[pos];
         if (below >= s->graph.num) continue;
         s->places[below].overlays++;

@@ -30,6 +30,22 @@ static int check_images(const chain_journal *journal, struct chain_error *err)
     return 0;
 }
 
+static int check_clone(const chain_journal *journal, struct chain_error *err)
+{
+    int rc;
+
+    if (journal->verb != CHAIN_VERB_CLONE) {
+        if (!journal->clone && !journal->clone_uuid) return 0;
+        return chain_error_set(err, ERROR_INVAL, "clone: none is made");
+    }
+    rc = chain_domain_name_check(journal->clone, err);
+    if (rc) return chain_error_within(err, rc, "clone: ");
+    if (!journal->clone_uuid)
+        return chain_error_set(err, ERROR_INVAL, "clone_uuid: there is none");
+    rc = chain_uuid_check(journal->clone_uuid, err);
+    return rc ? chain_error_within(err, rc, "clone_uuid: ") : 0;
+}
+
 /*
  * As much as it takes to go by it: the snapshot of a create has not got its
  * disks yet, so the rules of a tree's snapshots do not hold here.
@@ -48,6 +64,7 @@ static int check(const chain_journal *journal, struct chain_error *err)
     rc = chain_uuid_check(journal->domain_uuid, err);
     if (rc) return chain_error_within(err, rc, "domain_uuid: ");
     rc = check_images(journal, err);
+    if (!rc) rc = check_clone(journal, err);
     if (rc) return rc;
     /* what an earlier delete left to be merged is nobody's any more */
     if (!journal->num_snapshots && journal->step != CHAIN_STEP_MERGING)

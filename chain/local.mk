@@ -7,6 +7,7 @@ libchain_la_SOURCES = \
 	chain/filter.c chain/filter.h \
 	chain/image_graph.c chain/image_graph.h \
 	chain/images.c chain/images.h \
+	chain/images_clones.c \
 	chain/images_edit.c \
 	chain/images_freed.c \
 	chain/images_next.c \

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "chain/image_graph.h"
+#include "chain/name.h"
 #include "chain/validate.h"
 
 int chain_path_check(const char *path, struct chain_error *err)
@@ -33,12 +34,29 @@ static int format_check(libxl_disk_format format, struct chain_error *err)
     }
 }
 
+/* What a clone's disk does not read through concerns nobody here. */
+static int clone_check(const chain_image *image, struct chain_error *err)
+{
+    int rc;
+
+    rc = chain_domain_name_check(image->clone, err);
+    if (rc) return chain_error_within(err, rc, "clone: ");
+    if (!image->backing)
+        return chain_error_set(err, ERROR_INVAL,
+                               "clone: it has no backing image");
+    if (image->ours)
+        return chain_error_set(err, ERROR_INVAL,
+                               "clone: an image of another domain is not ours");
+    return 0;
+}
+
 int chain_image_check(const chain_image *image, struct chain_error *err)
 {
     int rc;
 
     rc = chain_path_check(image->path, err);
     if (!rc) rc = format_check(image->format, err);
+    if (!rc && image->clone) rc = clone_check(image, err);
     if (rc || !image->backing) return rc;
     if (image->backing[0] != '/')
         return chain_error_set(err, ERROR_INVAL,
@@ -140,6 +158,27 @@ static int backings_check(const chain_tree *tree,
     return 0;
 }
 
+/* A clone's image is nobody's here: no disk's, and below nothing. */
+static int clones_check(const chain_tree *tree,
+                        const struct chain_image_graph *graph,
+                        const int *in_use, struct chain_error *err)
+{
+    size_t pos, below;
+
+    for (pos = 0; pos < graph->num; pos++) {
+        below = graph->backing[pos];
+        if (below < graph->num && tree->images[below].clone)
+            return chain_error_set(err, ERROR_BADFAIL,
+                "images[%zu].backing: '%s' is a clone's", pos,
+                tree->images[pos].backing);
+        if (tree->images[pos].clone && in_use[pos])
+            return chain_error_set(err, ERROR_BADFAIL,
+                "active[%d].path: '%s' is a clone's", in_use[pos] - 1,
+                tree->images[pos].path);
+    }
+    return 0;
+}
+
 static int format_agrees(const chain_tree *tree, size_t pos,
                          libxl_disk_format format, struct chain_error *err)
 {
@@ -190,6 +229,9 @@ static int external_check(const chain_tree *tree, const chain_disk *disk,
         return chain_error_set(err, ERROR_BADFAIL,
             "path: '%s' is being written to, by active[%d]", disk->path,
             in_use[pos] - 1);
+    if (tree->images[pos].clone)
+        return chain_error_set(err, ERROR_BADFAIL,
+            "path: '%s' is a clone's", disk->path);
     return format_agrees(tree, pos, disk->format, err);
 }
 
@@ -233,6 +275,7 @@ int chain_tree_images_check(const chain_tree *tree, struct chain_error *err)
     }
     rc = backings_check(tree, &graph, err);
     if (!rc) rc = active_check(tree, &graph, in_use, err);
+    if (!rc) rc = clones_check(tree, &graph, in_use, err);
     if (!rc) rc = externals_check(tree, &graph, in_use, err);
 
 out:

@@ -5,7 +5,8 @@
  * that nobody names are merged, in parts, twice, and with some left alone. The
  * images are simulated cluster by cluster. After every step each snapshot and
  * each disk reads as it did, nothing of anybody else's was written or removed,
- * and in the end nothing is left that could be merged.
+ * and in the end nothing is left that could be merged. Clones are made of what
+ * snapshots froze, and write; no image below theirs changes, as long as they live.
  *
  * The seed is printed; CHAIN_TEST_SEED repeats a run.
  */
@@ -23,6 +24,7 @@
 #define DISKS 2
 #define MOST_FILES 512
 #define MOST_SNAPSHOTS 256
+#define MOST_CLONES 4
 #define NOTHING (-1)
 
 static const char *const vdevs[DISKS] = { "xvda", "xvdb" };
@@ -51,6 +53,13 @@ struct held {
     unsigned int content[CLUSTERS];
 };
 
+/* Another domain's disk, and what all that it reads through was then. */
+struct clone {
+    int file;
+    unsigned int content[CLUSTERS];
+    uint64_t below;
+};
+
 struct world {
     struct chain_model model;
     struct file *files;         /* the path of number 7 is "/i/7" */
@@ -58,6 +67,9 @@ struct world {
     int disk[DISKS];            /* the file that each disk has */
     unsigned int present[DISKS][CLUSTERS];
     struct held (*held)[DISKS]; /* by serial */
+    struct clone clones[MOST_CLONES];
+    int num_clones;
+    size_t cloned;
     uint64_t seed;
     unsigned int next_value;
     int left_alone;             /* a file, or NOTHING */
@@ -129,6 +141,21 @@ static void read_file(const struct world *w, int file, unsigned int *content)
     read_through(w, w->files[file].map, file, content);
 }
 
+/* Of all below file: which they are, and what each has. */
+static uint64_t sum_below(const struct world *w, int file)
+{
+    uint64_t sum = 1;
+    int at, c;
+
+    for (at = w->files[file].backing; at != NOTHING; at = w->files[at].backing) {
+        if (!w->files[at].exists) fail_msg("/i/%d is read, and gone", at);
+        sum = sum * 1099511628211u + (uint64_t)at;
+        for (c = 0; c < CLUSTERS; c++)
+            sum = sum * 1099511628211u + w->files[at].map[c];
+    }
+    return sum;
+}
+
 static struct inner *find_inner(struct file *f, uint64_t serial)
 {
     size_t i;
@@ -187,6 +214,24 @@ static void check_content(const struct world *w)
     }
 }
 
+static void check_clones(const struct world *w)
+{
+    unsigned int content[CLUSTERS];
+    const char *by;
+    char path[16];
+    int i;
+
+    for (i = 0; i < w->num_clones; i++) {
+        const struct clone *clone = &w->clones[i];
+
+        read_file(w, clone->file, content);
+        assert_memory_equal(clone->content, content, sizeof(content));
+        assert_true(clone->below == sum_below(w, clone->file));
+        assert_true(chain_images_cloned(
+            &w->model, path_of(w->files[clone->file].backing, path), &by));
+    }
+}
+
 static void check(const struct world *w)
 {
     int i, d;
@@ -213,6 +258,7 @@ static void check(const struct world *w)
             fail_msg("%s has %s, which is frozen", vdevs[d], path);
     }
     check_content(w);
+    check_clones(w);
 }
 
 /* ---- images that nobody names ---- */
@@ -277,7 +323,9 @@ static bool is_odd(const struct chain_model *model)
 
     for (i = 0; i < model->tree.num_images; i++) {
         const chain_image *image = &model->tree.images[i];
-        if (image->backing && !image->ours && !image->was_disk) return true;
+        if (image->backing && !image->ours && !image->was_disk &&
+            !image->clone)
+            return true;
     }
     return false;
 }
@@ -347,6 +395,16 @@ static bool is_read_by_inner(const struct world *w, int file)
                 if (at == file) return true;
         }
     }
+    return false;
+}
+
+static bool is_read_by_clone(const struct world *w, int file)
+{
+    int i, at;
+
+    for (i = 0; i < w->num_clones; i++)
+        for (at = w->clones[i].file; at != NOTHING; at = w->files[at].backing)
+            if (at == file) return true;
     return false;
 }
 
@@ -441,7 +499,9 @@ static void check_nothing_left(const struct world *w)
 
         if (!chain_images_hidden(&w->model, image)) continue;
         if (!overlays) fail_msg("%s is left", image->path);
-        if (overlays > 1 || is_read_by_inner(w, file)) continue;
+        if (overlays > 1 || is_read_by_inner(w, file) ||
+            is_read_by_clone(w, file))
+            continue;
         if (image->ours || image->was_disk)
             fail_msg("%s could be merged", image->path);
     }
@@ -655,14 +715,61 @@ static void another_disk(struct world *w, int d)
     read_file(w, file, w->present[d]);
 }
 
+static void clone(struct world *w, const chain_snapshot *s, int d)
+{
+    const chain_disk *disk = disk_of(s, vdevs[d]);
+    char path[16], backing[16], name[16];
+    struct chain_error err;
+    struct clone *new;
+    int file, c;
+
+    if (w->num_clones == MOST_CLONES ||
+        disk->treatment != CHAIN_DISK_TREATMENT_EXTERNAL)
+        return;
+    file = new_file(w, false, file_of(disk->path));
+    snprintf(name, sizeof(name), "c%d", file);
+    must(chain_images_add_clone(&w->model, path_of(file, path),
+                                LIBXL_DISK_FORMAT_QCOW2,
+                                path_of(w->files[file].backing, backing),
+                                name, &err), &err);
+    new = &w->clones[w->num_clones++];
+    new->file = file;
+    for (c = 0; c < CLUSTERS; c++)
+        if (!pick(w, 3)) w->files[file].map[c] = ++w->next_value;
+    new->below = sum_below(w, file);
+    read_file(w, file, new->content);
+    w->cloned++;
+}
+
+static void drop_clone(struct world *w)
+{
+    struct chain_error err;
+    struct clone *gone;
+    char path[16];
+
+    if (!w->num_clones) return;
+    gone = &w->clones[pick(w, (unsigned int)w->num_clones)];
+    must(chain_images_drop_clone(&w->model, path_of(gone->file, path), &err),
+         &err);
+    w->files[gone->file].backing = NOTHING;
+    *gone = w->clones[--w->num_clones];
+}
+
 static void live(struct world *w)
 {
-    switch (pick(w, 16)) {
+    const chain_snapshot *s;
+
+    switch (pick(w, 18)) {
     case 0: case 1: case 2: create(w); break;
     case 3: case 4: case 5: remove_one(w); break;
     case 6: revert(w); break;
     case 7: tidy(w, false); break;
     case 8: if (!pick(w, 8)) another_disk(w, (int)pick(w, DISKS)); break;
+    case 16:
+        s = pick_snapshot(w);
+        if (s) clone(w, s, (int)pick(w, DISKS));
+        break;
+    case 17: if (!pick(w, 3)) drop_clone(w); break;
     default: write_some(w); break;
     }
     check(w);
@@ -674,7 +781,7 @@ static void begin(struct world *w)
 
     chain_model_init(&w->model);
     assert_int_equal(0, chain_model_set_empty(&w->model, "guest", NULL));
-    w->num_files = 0;
+    w->num_files = w->num_clones = 0;
     w->held = calloc(MOST_SNAPSHOTS, sizeof(*w->held));
     assert_non_null(w->held);
     for (d = 0; d < DISKS; d++) another_disk(w, d);
@@ -688,6 +795,8 @@ static void finish(struct world *w)
 
     tidy(w, true);
     while (w->model.tree.num_snapshots) remove_one(w);
+    tidy(w, true);
+    while (w->num_clones) drop_clone(w);
     tidy(w, true);
     for (i = 0; i < w->model.tree.num_images; i++) {
         const chain_image *image = &w->model.tree.images[i];
@@ -720,6 +829,8 @@ static void random_lives(void **state)
     print_message("%zu removed, %zu committed, %zu pulled\n", w.counts[0],
                   w.counts[1], w.counts[2]);
     for (i = 0; i < 3; i++) assert_true(w.counts[i] > 40);
+    print_message("%zu clones\n", w.cloned);
+    assert_true(w.cloned > 1000);
     print_message("%zu times it was known what would be freed, %zu times not"
                   " exactly\n", w.freed_counts[1], w.freed_counts[0]);
     for (i = 0; i < 2; i++) assert_true(w.freed_counts[i] > 1000);

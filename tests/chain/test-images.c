@@ -939,6 +939,146 @@ static void many(struct chain_model *m, int num, bool deep)
     if (m->damaged) fail_msg("%s", m->damaged);
 }
 
+/* ---- clones ---- */
+
+static void finish_steps(struct chain_model *m)
+{
+    struct chain_image_step step;
+    struct chain_error err;
+
+    while (chain_images_next(m, NULL, NULL, NULL, &step))
+        must(chain_images_done(m, &step, &err), &err);
+    util_assert_sound(m);
+}
+
+static void clone(struct chain_model *m, const char *path, const char *backing)
+{
+    struct chain_error err;
+
+    must(chain_images_add_clone(m, path, QCOW2, backing, "twin", &err), &err);
+}
+
+static void a_clone_keeps_all_below_it(void **state)
+{
+    struct chain_model *m = *state;
+    struct chain_image_step wrong = { .type = CHAIN_IMAGE_COMMIT };
+    struct chain_error err;
+    const char *by = NULL;
+    uint64_t a, b;
+
+    set_active(m, "xvda", "/base");
+    a = external(m, "a", "/base", "/1");
+    b = external(m, "b", "/1", "/2");
+    assert_false(chain_images_cloned(m, "/1", NULL));
+    clone(m, "/twin", "/1");
+    assert_true(chain_images_cloned(m, "/base", &by));
+    assert_string_equal("twin", by);
+    assert_true(chain_images_cloned(m, "/twin", NULL));
+    assert_false(chain_images_cloned(m, "/2", NULL));
+    assert_false(chain_images_hidden(m, chain_images_find(m, "/twin")));
+    forget(m, a);
+    assert_nothing(m);
+    forget(m, b);
+    assert_nothing(m);
+    assert_true(chain_images_hidden(m, chain_images_find(m, "/1")));
+    assert_true(chain_images_frozen(m, "/1", NULL));
+    util_assert_sound(m);
+    /* not even when somebody insists */
+    wrong.image = chain_images_find(m, "/base");
+    wrong.overlay = chain_images_find(m, "/1");
+    assert_refused(chain_images_done(m, &wrong, &err), ERROR_INVAL, &err,
+                   "'twin', a clone, reads the image /base");
+    /* without the clone all goes into the first */
+    must(chain_images_drop_clone(m, "/twin", &err), &err);
+    finish_steps(m);
+    assert_images(m, "/base");
+}
+
+/* A hidden image with no other overlay than the clone's: nothing of it may go
+ * into the clone's, nor the other way round. */
+static void a_clone_is_never_merged(void **state)
+{
+    struct chain_model *m = *state;
+    struct chain_error err;
+    uint64_t a;
+
+    set_active(m, "xvda", "/base");
+    a = external(m, "a", "/base", "/1");
+    clone(m, "/twin", "/base");
+    must(chain_images_clear_active(m, "xvda", &err), &err);
+    forget(m, a);
+    finish_steps(m);
+    assert_images(m, "/base /twin<base");
+    must(chain_images_drop_clone(m, "/twin", &err), &err);
+    finish_steps(m);
+    assert_images(m, "");
+}
+
+static void clones_refused(void **state)
+{
+    struct chain_model *m = *state;
+    struct chain_error err;
+
+    set_active(m, "xvda", "/base");
+    external(m, "a", "/base", "/1");
+    assert_refused(chain_images_add_clone(m, "/1", QCOW2, "/base", "twin",
+                                          &err), ERROR_INVAL, &err,
+                   "has the image /1 already");
+    assert_refused(chain_images_add_clone(m, "/twin", QCOW2, "/nowhere",
+                                          "twin", &err), ERROR_INVAL, &err,
+                   "none of this domain's");
+    assert_refused(chain_images_add_clone(m, "/twin", QCOW2, "/base", "a/b",
+                                          &err), ERROR_INVAL, &err, "clone: ");
+    assert_refused(chain_images_drop_clone(m, "/1", &err), ERROR_INVAL, &err,
+                   "is no clone's");
+    clone(m, "/twin", "/base");
+    assert_refused(chain_images_add_clone(m, "/third", QCOW2, "/twin", "x",
+                                          &err), ERROR_INVAL, &err,
+                   "none of this domain's");
+    assert_refused(chain_images_set_active(m, "xvda", "/twin", QCOW2, &err),
+                   ERROR_INVAL, &err, "cannot have the image /twin");
+    util_assert_sound(m);
+}
+
+static void rules_of_clones(void **state)
+{
+    struct chain_model *m = *state;
+    struct chain_error err;
+    char *backing, name[] = "/twin";
+    chain_image *twin;
+
+    set_active(m, "xvda", "/base");
+    external(m, "a", "/base", "/1");
+    clone(m, "/twin", "/base");
+    twin = &m->tree.images[2];
+#define BROKEN(change, back, text) do { \
+        change; \
+        assert_refused(chain_tree_validate(&m->tree, &err), ERROR_BADFAIL, \
+                       &err, text); \
+        back; \
+        util_assert_sound(m); \
+    } while (0)
+    BROKEN(twin->ours = true, twin->ours = false,
+           "images[2].clone: an image of another domain is not ours");
+    BROKEN(twin->clone[0] = '/', twin->clone[0] = 't', "images[2].clone: ");
+    backing = twin->backing;
+    BROKEN(twin->backing = NULL, twin->backing = backing,
+           "images[2].clone: it has no backing image");
+    backing = m->tree.images[1].backing;
+    BROKEN(m->tree.images[1].backing = name,
+           m->tree.images[1].backing = backing,
+           "images[1].backing: '/twin' is a clone's");
+    backing = m->tree.active[0].path;
+    BROKEN(m->tree.active[0].path = name,
+           m->tree.active[0].path = backing,
+           "active[0].path: '/twin' is a clone's");
+    backing = m->tree.snapshots[0].disks[0].path;
+    BROKEN(m->tree.snapshots[0].disks[0].path = name,
+           m->tree.snapshots[0].disks[0].path = backing,
+           "snapshots[0].disks[0].path: '/twin' is a clone's");
+#undef BROKEN
+}
+
 static void ten_thousand(void **state)
 {
     const int num = 10000;
@@ -993,7 +1133,9 @@ int main(void)
         T(a_template_is_never_touched), T(direction), T(pull_from_the_lowest),
         T(internal_snapshots_read_through),
         T(internal_snapshots_keep_their_image), T(left_alone),
-        T(done_refuses), T(damaged), T(rules), T(ten_thousand),
+        T(done_refuses), T(damaged), T(rules),
+        T(a_clone_keeps_all_below_it), T(a_clone_is_never_merged),
+        T(clones_refused), T(rules_of_clones), T(ten_thousand),
     };
 
     return cmocka_run_group_tests_name("chain-images", tests, NULL, NULL);

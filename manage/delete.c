@@ -71,8 +71,10 @@ static int check_disk(struct operation *op, const chain_snapshot *snapshot,
 
     if (!found->present || disk_domid(op, disk) != LIBXL_SNAPSHOT_NO_DOMAIN)
         return 0;
-    /* Below the running guest's own: see leftovers.c. */
-    if (image_is_served(op, disk->path)) return 0;
+    /* Below the running guest's own, or a clone's: see leftovers.c. */
+    if (image_is_served(op, disk->path) ||
+        chain_images_cloned(&op->chain, disk->path, NULL))
+        return 0;
     rc = disk_to_libxl(disk, &image, op->err);
     if (rc) return rc;
     libxl_snapshot_diag_init(&diag);
@@ -193,6 +195,22 @@ static int write_intent(struct operation *op, const struct manage_delete *args,
     return operation_journal(op, CHAIN_STEP_BEGUN);
 }
 
+static int refuse_merge(struct operation *op, const struct chain_model *rest,
+                        const chain_image *left)
+{
+    const char *clone;
+
+    if (left && chain_images_cloned(rest, left->path, &clone))
+        return manage_fail(op->err, MANAGE_REFUSED, "%s could not be merged:"
+            " the domain '%s', which was cloned from a snapshot, reads it;"
+            " --merge-force deletes the snapshot and keeps the image as long"
+            " as the clone's own images are there", left->path, clone);
+    return manage_fail(op->err, MANAGE_REFUSED, "%s could not be merged:"
+        " several images or an internal snapshot need it; --merge-force"
+        " deletes the snapshot and keeps the image as long as they do",
+        left ? left->path : "an image");
+}
+
 /* Can the images of those that stay all be merged? On a copy of the chain. */
 static int check_merges(struct operation *op, const struct targets *targets)
 {
@@ -208,10 +226,7 @@ static int check_merges(struct operation *op, const struct targets *targets)
     if (rc)
         manage_fail_chain(op->err, &why);
     else if (!images_would_settle(&rest, &left))
-        rc = manage_fail(op->err, MANAGE_REFUSED, "%s could not be merged:"
-            " several images or an internal snapshot need it; --merge-force"
-            " deletes the snapshot and keeps the image as long as they do",
-            left ? left->path : "an image");
+        rc = refuse_merge(op, &rest, left);
     chain_model_dispose(&rest);
     return rc;
 }
@@ -273,8 +288,10 @@ static int merge_images(struct operation *op, char **note)
     int rc;
 
     rc = memory_settle(op, note);
+    if (!rc) rc = clones_tidy(op, note);
     if (!rc) rc = images_remove_doomed(op);
     if (!rc) rc = images_settle(op, true, note);
+    if (!rc) clones_note(op, note);
     if (!rc) rc = leftovers_settle(op, note);
     if (!rc) manage_reached(op->m, "delete:merged");
     return rc;

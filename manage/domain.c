@@ -167,6 +167,21 @@ static void renew_generation_id(struct operation *op,
     libxl_ms_vm_genid_generate(op->m->ctx, id);
 }
 
+int domain_configuration_of(struct operation *op,
+                            const chain_snapshot *snapshot,
+                            libxl_domain_config *config)
+{
+    int rc;
+
+    rc = of_snapshot(op, snapshot, "in that snapshot", config);
+    if (rc) return rc;
+    /* The images as the snapshot names them now: merges may have renamed
+     * what its configuration names. New ones come after. */
+    rc = follow_snapshot(op, snapshot, config);
+    return rc ? rc : domain_follow_images(op, op->journal.active,
+                                          op->journal.num_active, config);
+}
+
 int start_configuration(struct operation *op, const chain_snapshot *target,
                         char **json_r)
 {
@@ -175,14 +190,7 @@ int start_configuration(struct operation *op, const chain_snapshot *target,
     int rc;
 
     libxl_domain_config_init(&config);
-    rc = of_snapshot(op, target, "in that snapshot", &config);
-    if (rc) goto out;
-    /* The images as the snapshot names them now: merges may have renamed
-     * what its configuration names. New ones come after. */
-    rc = follow_snapshot(op, target, &config);
-    if (!rc)
-        rc = domain_follow_images(op, op->journal.active,
-                                  op->journal.num_active, &config);
+    rc = domain_configuration_of(op, target, &config);
     if (rc) goto out;
     renew_generation_id(op, &config);
     json = libxl_domain_config_to_json(op->m->ctx, &config);
@@ -197,33 +205,39 @@ out:
 }
 
 /* libxl may fail at what is left of a domain after that is gone. */
-static bool is_going(struct operation *op)
+static bool is_going(struct operation *op, uint32_t domid)
 {
     libxl_dominfo info;
     bool going;
     int rc;
 
     libxl_dominfo_init(&info);
-    rc = libxl_domain_info(op->m->ctx, &info, op->domid);
+    rc = libxl_domain_info(op->m->ctx, &info, domid);
     going = rc ? rc == ERROR_DOMAIN_NOTFOUND : info.dying;
     libxl_dominfo_dispose(&info);
     return going;
 }
 
-int domain_destroy(struct operation *op)
+int domain_destroy_other(struct operation *op, uint32_t domid,
+                         const char *name)
 {
     const struct timespec nap = { .tv_nsec = 20000000 };
     int waited_ms, rc;
 
-    rc = libxl_domain_destroy(op->m->ctx, op->domid, NULL);
-    if (rc && !is_going(op))
+    rc = libxl_domain_destroy(op->m->ctx, domid, NULL);
+    if (rc && !is_going(op, domid))
         return manage_fail(op->err, MANAGE_FAILED,
-                           "cannot destroy the domain '%s'", op->domain);
+                           "cannot destroy the domain '%s'", name);
     for (waited_ms = 0; waited_ms < MANAGE_GONE_TIMEOUT_MS; waited_ms += 20) {
-        rc = libxl_domain_info(op->m->ctx, NULL, op->domid);
+        rc = libxl_domain_info(op->m->ctx, NULL, domid);
         if (rc == ERROR_DOMAIN_NOTFOUND) return 0;
         nanosleep(&nap, NULL);
     }
     return manage_fail(op->err, MANAGE_FAILED, "the domain '%s' was destroyed"
-                       " but does not go away", op->domain);
+                       " but does not go away", name);
+}
+
+int domain_destroy(struct operation *op)
+{
+    return domain_destroy_other(op, op->domid, op->domain);
 }

@@ -69,8 +69,8 @@ int image_choose_path(struct operation *op, const char *image,
 {
     const char *root = image_root(&op->chain, image), *stem, *dot, *slash;
     struct stat st;
-    char *path;
-    int n, len;
+    char *name;
+    int len, rc;
 
     if (stat(image, &st) || !S_ISREG(st.st_mode))
         return manage_fail(op->err, MANAGE_REFUSED, "%s is not a file, so it"
@@ -81,12 +81,25 @@ int image_choose_path(struct operation *op, const char *image,
     dot = strrchr(stem, '.');
     len = dot && dot > stem ? (int)(dot - stem) : (int)strlen(stem);
     slash = strrchr(image, '/');
+    if (asprintf(&name, "%.*s.%s", len, stem, tag) < 0)
+        return manage_fail_nomem(op->err);
+    rc = image_choose_name(op, image, (int)(slash - image), name, path_r);
+    free(name);
+    return rc;
+}
+
+int image_choose_name(struct operation *op, const char *folder,
+                      int folder_len, const char *stem, char **path_r)
+{
+    char *path;
+    int n;
+
     for (n = 1; n < MOST_NAMES; n++) {
         char suffix[16] = "";
 
         if (n > 1) snprintf(suffix, sizeof(suffix), "-%d", n);
-        if (asprintf(&path, "%.*s/%.*s.%s%s.qcow2", (int)(slash - image),
-                     image, len, stem, tag, suffix) < 0)
+        if (asprintf(&path, "%.*s/%s%s.qcow2", folder_len, folder, stem,
+                     suffix) < 0)
             return manage_fail_nomem(op->err);
         if (is_free(op, path)) {
             *path_r = path;
@@ -95,7 +108,7 @@ int image_choose_path(struct operation *op, const char *image,
         free(path);
     }
     return manage_fail(op->err, MANAGE_FAILED, "there is no free name for a"
-                       " new image beside %s", image);
+                       " new image in %.*s", folder_len, folder);
 }
 
 static int add_image(struct operation *op, const char *path,

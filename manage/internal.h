@@ -129,8 +129,17 @@ int domain_follow_images(struct operation *op, const chain_active_disk *active,
 int domain_check_images(struct operation *op,
                         const libxl_domain_config *config);
 
+/* The configuration with which the snapshot's memory and disks can be used, the
+ * disks as op->journal has them; config is initialised by the caller. */
+int domain_configuration_of(struct operation *op,
+                            const chain_snapshot *snapshot,
+                            libxl_domain_config *config);
+
 /* Destroy it and wait until it is gone. */
 int domain_destroy(struct operation *op);
+/* Another domain, called name. */
+int domain_destroy_other(struct operation *op, uint32_t domid,
+                         const char *name);
 
 /* ---- disks.c: a chain's disks as libxl's ---- */
 
@@ -234,6 +243,9 @@ int image_is_gone(struct operation *op, const char *path, bool *gone_r);
  */
 int image_choose_path(struct operation *op, const char *image,
                       const char *tag, char **path_r);
+/* Likewise, FOLDER/STEM.qcow2; folder_len bytes of folder count. */
+int image_choose_name(struct operation *op, const char *folder,
+                      int folder_len, const char *stem, char **path_r);
 
 /*
  * Add to op->journal: an image that we make, or that was made for us (reused:
@@ -341,6 +353,21 @@ int delete_continue(struct operation *op, char **note);
 /* Of one that leaves the disks alone: remove the payloads of those that the
  * chain has forgotten. If it has forgotten none, nothing was begun. */
 int forget_continue(struct operation *op);
+
+/* ---- clone.c, clones.c ---- */
+
+/* Of a clone: undo it, or when it had been made, finish. */
+int clone_recover(struct operation *op, char **report);
+
+/*
+ * Have the chain forget the images of clones that are gone, or read through to
+ * nothing of ours any more, and publish that. Whatever cannot be told is taken
+ * to be there.
+ */
+int clones_tidy(struct operation *op, char **note);
+
+/* A line for each image that nobody but a clone needs. */
+void clones_note(const struct operation *op, char **note);
 
 /* ---- plan_json.c: what a dry run answers ---- */
 

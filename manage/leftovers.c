@@ -4,7 +4,8 @@
  *
  * Internal ones in images below the one that a running guest writes to: QEMU
  * has those open to read, and neither it nor qemu-img can change them now. The
- * chain keeps count of them until that has ended.
+ * chain keeps count of them until that has ended. So it does of those in images
+ * that a clone reads, which another QEMU may have open at any time.
  *
  * And all that hooks have: a hook may fail, or be gone, for reasons that we
  * cannot know, and is then tried again.
@@ -20,6 +21,7 @@
 
 static bool can_delete_now(struct operation *op, const chain_disk *disk)
 {
+    if (chain_images_cloned(&op->chain, disk->path, NULL)) return false;
     return !image_is_served(op, disk->path) ||
            disk_domid(op, disk) != LIBXL_SNAPSHOT_NO_DOMAIN;
 }
@@ -88,7 +90,13 @@ static bool settle_internal(struct operation *op, const chain_disk *disk,
                             char **note)
 {
     bool known = chain_images_find(&op->chain, disk->path);
+    const char *clone;
 
+    if (chain_images_cloned(&op->chain, disk->path, &clone)) {
+        note_add(note, "%s keeps what the deleted snapshot held, as long as"
+                 " the clone '%s' reads it", disk->path, clone);
+        return false;
+    }
     if (known && !can_delete_now(op, disk)) {
         note_add(note, "%s keeps what the deleted snapshot held, as long as"
                  " the guest runs on images above it", disk->path);

@@ -2,6 +2,10 @@
 noinst_LTLIBRARIES += libmanage.la
 libmanage_la_SOURCES = \
 	manage/adopt.c \
+	manage/clone.c \
+	manage/clone_config.c manage/clone_config.h \
+	manage/clone_disks.c manage/clone_disks.h \
+	manage/clones.c \
 	manage/config_json.c manage/config_json.h \
 	manage/create.c \
 	manage/detached.c \

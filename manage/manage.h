@@ -322,6 +322,51 @@ int manage_revert(struct manage *m, const struct manage_revert *args,
                   struct manage_revert_result *result_r, char **plan_r,
                   struct manage_error *err);
 
+/*
+ * A new domain that begins where a snapshot is: from its memory and disks, or,
+ * from one without memory, by booting on its disks. Name, uuid, MAC addresses
+ * and generation id are new. Each writable disk becomes an overlay on the image
+ * that the snapshot froze, which the chain then keeps as it is for as long as
+ * the overlay is there; of an internal snapshot it is a copy. The domain that
+ * the snapshot is of may run, and is not touched.
+ *
+ * On failure, and after a crash once that has been recovered, there is neither
+ * a domain nor an image of it.
+ */
+struct manage_clone {
+    const char *domain;
+    const char *name;           /* the snapshot */
+    const char *clone;          /* the new domain's name */
+    const char *dir;            /* for its images; absolute; NULL: beside those
+                                 * of the snapshot */
+    /* UNKNOWN: as the snapshot recorded it, if it has memory; else OFF */
+    chain_domain_state state;
+    bool dry_run;
+};
+
+struct manage_clone_disk {
+    char *vdev;
+    char *path;                 /* its new image */
+    char *base;                 /* which that is an overlay on; NULL: a copy */
+};
+
+struct manage_clone_result {
+    char uuid[37];
+    chain_domain_state state;
+    uint32_t domid;             /* unless it is off */
+    struct manage_clone_disk *disks;
+    int num_disks;
+    char *note;                 /* what is not as it was in the configuration,
+                                 * in lines, or NULL */
+};
+
+void manage_clone_result_init(struct manage_clone_result *result);
+void manage_clone_result_dispose(struct manage_clone_result *result);
+
+int manage_clone(struct manage *m, const struct manage_clone *args,
+                 struct manage_clone_result *result_r, char **plan_r,
+                 struct manage_error *err);
+
 struct manage_delete {
     const char *domain;
     const char *name;

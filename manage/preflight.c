@@ -222,6 +222,47 @@ int preflight_revert(struct operation *op, const chain_snapshot *target,
     return rc ? rc : space_check(op, p);
 }
 
+/* ---- clone ---- */
+
+/* What the disk's new image takes at first; it is there to be written to. */
+static int predict_clone(struct operation *op, const chain_disk *disk,
+                         const char *path, struct prediction *p)
+{
+    struct space_facts image, there;
+    uint64_t bytes;
+    int rc;
+
+    space_look(path, LIBXL_DISK_FORMAT_UNKNOWN, &there);
+    if (disk->treatment == CHAIN_DISK_TREATMENT_INTERNAL) {
+        rc = measure(op, disk, &bytes);
+        if (rc) return rc;
+        rc = need(op, p, path, "a copy of what the snapshot holds of ",
+                  disk->vdev, &there, bytes);
+    } else {
+        space_look(disk->path, disk->format, &image);
+        rc = need(op, p, path, "an overlay for ", disk->vdev, &there,
+                  predict_overlay_bytes(&image));
+    }
+    return rc ? rc : need(op, p, path, "first writes to ", disk->vdev, &there,
+                          predict_first_writes());
+}
+
+int preflight_clone(struct operation *op, const chain_snapshot *snapshot,
+                    struct prediction *p)
+{
+    const char *dir = chain_store_dir(op->store), *path;
+    struct space_facts facts;
+    int i, rc;
+
+    space_look(dir, LIBXL_DISK_FORMAT_UNKNOWN, &facts);
+    rc = need(op, p, dir, "the journal", "", &facts, PREDICT_OWN_FILES);
+    for (i = 0; i < snapshot->num_disks && !rc; i++) {
+        path = overlay_path(op, snapshot->disks[i].vdev);
+        if (path) rc = predict_clone(op, &snapshot->disks[i], path, p);
+    }
+    return rc ? rc : space_check(op, p);
+}
+
 /* ---- delete ---- */
 
 static int tell_shortage(struct operation *op, const struct prediction *p)

@@ -18,6 +18,10 @@ int preflight_create(struct operation *op, const libxl_domain_config *config,
 int preflight_revert(struct operation *op, const chain_snapshot *target,
                      bool undo, struct prediction *p);
 
+/* The images of a clone, which op->journal has. */
+int preflight_clone(struct operation *op, const chain_snapshot *snapshot,
+                    struct prediction *p);
+
 /*
  * The merges that the chain can do without these snapshots. A delete is never
  * refused for them, since what does not fit waits, hidden, for the next one;

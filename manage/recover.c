@@ -6,6 +6,7 @@
  *   revert   undone as long as the domain it began with is there; else it
  *            goes on, since the disks may be part way
  *   delete   goes on: the chain may have forgotten them already
+ *   clone    undone, unless it had been made and written down: then finished
  *
  * An overlay of a create that the guest uses already is not taken away: it
  * becomes a hidden image, which is merged like that of a deleted snapshot.
@@ -353,6 +354,7 @@ int recover_in_flight(struct operation *op, char **report)
     case CHAIN_VERB_CREATE: return undo_create(op, report);
     case CHAIN_VERB_REVERT: return settle_revert(op, report);
     case CHAIN_VERB_DELETE: return finish_delete(op, report);
+    case CHAIN_VERB_CLONE:  return clone_recover(op, report);
     default:
         return manage_fail(op->err, MANAGE_DAMAGED, "the journal of '%s' is"
                            " about something this xl does not know",
@@ -394,6 +396,8 @@ static bool is_done(const struct outcome *outcome,
     /* The way of a revert is only forward, and its journal goes last. */
     if (outcome->verb == CHAIN_VERB_REVERT)
         return outcome->step != CHAIN_STEP_DESTROYING;
+    if (outcome->verb == CHAIN_VERB_CLONE)
+        return outcome->step == CHAIN_STEP_STARTED;
     for (i = 0; i < outcome->num; i++)
         if (!chain_model_by_serial(chain, outcome->serials[i]) == making)
             return false;
@@ -489,6 +493,7 @@ static int settle_now(struct operation *op, char **report)
     int rc;
 
     rc = memory_settle(op, report);
+    if (!rc) rc = clones_tidy(op, report);
     if (rc) return rc;
     if (!chain_images_next(&op->chain, NULL, NULL, NULL, &step))
         return leftovers_settle(op, report);

@@ -79,6 +79,10 @@ static int check_disk(struct operation *op, const chain_snapshot *target,
         return manage_fail(op->err, MANAGE_REFUSED, "disk %s: the image %s of"
                            " '%s' cannot be read: %s", disk->vdev, disk->path,
                            target->name, strerror(errno));
+    /* A clone may have it open to read; it is not written here either. */
+    if (revert_disk_way(&op->chain, disk) != REVERT_DISK_APPLY &&
+        chain_images_cloned(&op->chain, disk->path, NULL))
+        return 0;
     rc = disk_to_libxl(disk, &image, op->err);
     if (rc) return rc;
     libxl_snapshot_diag_init(&diag);

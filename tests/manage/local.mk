@@ -7,13 +7,15 @@ manage_test_libs = libmanage.la libchain.la libsnapshotparts.la libtypes.la \
 
 interop_programs += \
 	tests/manage/test-adopt$(EXEEXT) \
+	tests/manage/test-clone$(EXEEXT) \
 	tests/manage/test-manual$(EXEEXT) \
 	tests/manage/test-mend$(EXEEXT) \
 	tests/manage/test-port$(EXEEXT) \
 	tests/manage/test-preflight$(EXEEXT) \
 	tests/manage/test-redefine$(EXEEXT) \
 	tests/manage/test-refusals$(EXEEXT)
-EXTRA_PROGRAMS += tests/manage/test-adopt tests/manage/test-manual \
+EXTRA_PROGRAMS += tests/manage/test-adopt tests/manage/test-clone \
+	tests/manage/test-manual \
 	tests/manage/test-mend tests/manage/test-port \
 	tests/manage/test-preflight \
 	tests/manage/test-redefine tests/manage/test-refusals
@@ -28,6 +30,9 @@ tests_manage_test_manual_LDFLAGS = $(manage_test_ldflags)
 tests_manage_test_manual_SOURCES = tests/manage/test-manual.c $(manage_host)
 tests_manage_test_manual_LDADD = $(manage_test_libs)
 tests_manage_test_adopt_LDFLAGS = $(manage_test_ldflags)
+tests_manage_test_clone_LDFLAGS = $(manage_test_ldflags)
+tests_manage_test_clone_SOURCES = tests/manage/test-clone.c $(manage_host)
+tests_manage_test_clone_LDADD = $(manage_test_libs)
 tests_manage_test_adopt_SOURCES = tests/manage/test-adopt.c $(manage_host)
 tests_manage_test_adopt_LDADD = $(manage_test_libs)
 # A volume has as much room as the test says.

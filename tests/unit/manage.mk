@@ -2,6 +2,7 @@
 # What of manage/ needs files alone, or not even those, and no hypervisor.
 if HAVE_CMOCKA
 manage_tests = \
+	tests/unit/test-clone-config \
 	tests/unit/test-losses \
 	tests/unit/test-predict \
 	tests/unit/test-sizes
@@ -13,6 +14,8 @@ tests_unit_test_sizes_SOURCES = tests/unit/test-sizes.c \
 	tests/chain/util.c tests/chain/util.h
 tests_unit_test_sizes_LDADD = libmanage.la libchain.la libsnapshotparts.la \
 	libtypes.la $(XEN_LIBS) $(YAJL_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_clone_config_SOURCES = tests/unit/test-clone-config.c
+tests_unit_test_clone_config_LDADD = $(tests_unit_test_sizes_LDADD)
 tests_unit_test_predict_SOURCES = tests/unit/test-predict.c \
 	tests/chain/util.c tests/chain/util.h
 tests_unit_test_predict_LDADD = $(tests_unit_test_sizes_LDADD)

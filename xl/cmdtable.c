@@ -157,6 +157,19 @@ const struct cmd_spec cmd_table[] = {
       "--dir DIR               Where the images of its disks go.\n"
       DRY_RUN_OPTION JSON_OPTION HELP_OPTION
     },
+    { "snapshot-clone",
+      &main_snapshot_clone, true, true,
+      "Make a new domain that begins where a snapshot is",
+      "[options] <Domain> <Name> <NewDomain>",
+      "--running               Let the new domain run.\n"
+      "--paused                Leave it paused.\n"
+      "--off                   Make its disks alone.\n"
+      "                        The default is the state that the snapshot's\n"
+      "                        memory was in, and off when it has none.\n"
+      "--directory DIR         Where the images of its disks go, if not beside\n"
+      "                        those of the snapshot.\n"
+      DRY_RUN_OPTION JSON_OPTION HELP_OPTION
+    },
     { "snapshot-recover",
       &main_snapshot_recover, true, true,
       "Finish or undo what an interrupted snapshot command left",

@@ -57,6 +57,7 @@ int main_snapshot_current(struct xl_app *app, int argc, char **argv);
 int main_snapshot_redefine(struct xl_app *app, int argc, char **argv);
 int main_snapshot_adopt(struct xl_app *app, int argc, char **argv);
 int main_snapshot_export(struct xl_app *app, int argc, char **argv);
+int main_snapshot_clone(struct xl_app *app, int argc, char **argv);
 int main_snapshot_import(struct xl_app *app, int argc, char **argv);
 int main_snapshot_recover(struct xl_app *app, int argc, char **argv);
 int main_snapshot_verify(struct xl_app *app, int argc, char **argv);

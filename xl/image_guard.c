@@ -55,6 +55,8 @@ bool image_guard_refuses(const struct chain_model *model, const char *path,
                      " overlays of it", model->tree.domain);
         return true;
     }
+    /* It is the disk of a domain that was made from a snapshot of this one. */
+    if (image->clone) return false;
     if (is_active(model, image->path)) return false;
     snprintf(text, len, "is one that no disk of domain '%s' has any more",
              model->tree.domain);

@@ -8,6 +8,7 @@ libxlapp_la_SOURCES = \
 	xl/application.c xl/application.h \
 	xl/cmd_block.c \
 	xl/cmd_adopt.c \
+	xl/cmd_clone.c \
 	xl/cmd_create.c \
 	xl/cmd_current.c \
 	xl/cmd_delete.c \
@@ -37,6 +38,7 @@ libxlapp_la_SOURCES = \
 	xl/log.c xl/log.h \
 	xl/options.c xl/options.h \
 	xl/output.c xl/output.h \
+	xl/output_clone.c \
 	xl/output_columns.c xl/output_columns.h \
 	xl/output_dot.c \
 	xl/output_info.c \

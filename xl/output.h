@@ -76,6 +76,8 @@ void output_exported(const struct xl_app *app,
                      const struct manage_export *args);
 void output_imported(const struct xl_app *app, const char *domain,
                      const chain_snapshot *snapshot);
+void output_cloned(const struct xl_app *app, const struct manage_clone *args,
+                   const struct manage_clone_result *result);
 void output_thawed(const struct xl_app *app, const char *domain);
 void output_current(const struct xl_app *app, const struct manage_view *view,
                     const chain_snapshot *current);

@@ -55,6 +55,7 @@ const char *output_verb(chain_verb verb)
     case CHAIN_VERB_CREATE: return "create";
     case CHAIN_VERB_REVERT: return "revert";
     case CHAIN_VERB_DELETE: return "delete";
+    case CHAIN_VERB_CLONE:  return "clone";
     default:                return "unknown";
     }
 }

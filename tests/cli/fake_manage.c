@@ -625,6 +625,57 @@ int manage_import(struct manage *m, const struct manage_import *args,
     return 0;
 }
 
+void manage_clone_result_init(struct manage_clone_result *result)
+{
+    memset(result, 0, sizeof(*result));
+}
+
+void manage_clone_result_dispose(struct manage_clone_result *result)
+{
+    int i;
+
+    for (i = 0; i < result->num_disks; i++) {
+        free(result->disks[i].vdev);
+        free(result->disks[i].path);
+        free(result->disks[i].base);
+    }
+    free(result->disks);
+    free(result->note);
+}
+
+/* Of two disks, one of them copied; DOMAIN.note: what is noted. */
+int manage_clone(struct manage *m, const struct manage_clone *args,
+                 struct manage_clone_result *result_r, char **plan_r,
+                 struct manage_error *err)
+{
+    const char *state = chain_domain_state_to_string(args->state);
+    int rc;
+
+    (void)m;
+    note("clone [%s] [%s] [%s] [%s] %s%s", args->domain, args->name,
+         args->clone, args->dir ? args->dir : "", state,
+         args->dry_run ? " dry-run" : "");
+    rc = scripted_failure(args->domain, err);
+    if (rc) return rc;
+    if (args->dry_run) {
+        make_plan("snapshot-clone", args->domain, plan_r);
+        return 0;
+    }
+    strcpy(result_r->uuid, "11111111-2222-3333-4444-555555555555");
+    result_r->state = args->state == CHAIN_DOMAIN_STATE_UNKNOWN
+        ? CHAIN_DOMAIN_STATE_RUNNING : args->state;
+    result_r->domid = 7;
+    result_r->disks = calloc(2, sizeof(*result_r->disks));
+    result_r->num_disks = 2;
+    result_r->disks[0].vdev = strdup("xvda");
+    result_r->disks[0].path = strdup("/i/new-xvda.qcow2");
+    result_r->disks[0].base = strdup("/i/old.qcow2");
+    result_r->disks[1].vdev = strdup("xvdb");
+    result_r->disks[1].path = strdup("/i/new-xvdb.qcow2");
+    result_r->note = read_file(args->domain, ".note");
+    return 0;
+}
+
 int manage_thaw(struct manage *m, const char *domain, uint32_t timeout_ms,
                 struct manage_error *err)
 {

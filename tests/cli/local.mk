@@ -40,6 +40,7 @@ endif
 
 cli_scripts = \
 	tests/cli/change.sh \
+	tests/cli/clone.sh \
 	tests/cli/columns.sh \
 	tests/cli/completion.sh \
 	tests/cli/configuration.sh \

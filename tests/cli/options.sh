@@ -51,10 +51,16 @@ wrong "--xl and --compress exclude each other*" snapshot-export --xl \
     --compress zstd web1 A F
 wrong "$missing" snapshot-import
 wrong "$extra" snapshot-import F G
+wrong "$missing" snapshot-clone web1 A
+wrong "$extra" snapshot-clone web1 A B C
+wrong "--running, --paused and --off exclude each other" snapshot-clone \
+    --paused --off web1 A B
+wrong "option '--directory' needs an argument" snapshot-clone web1 A B \
+    --directory
 wrong "$missing" snapshot-thaw
 wrong "$extra" snapshot-thaw web1 A
 for command in create list info dump revert delete rename current redefine \
-    adopt export import recover thaw; do
+    adopt export import clone recover thaw; do
     wrong "unknown or ambiguous option '--bogus'" snapshot-$command web1 --bogus
     wrong "unknown option '-x'" snapshot-$command -x web1
     wrong "unknown option '-x'" snapshot-$command web1 -xN

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "xl/cmdtable.h"
+#include "xl/command.h"
+#include "xl/options.h"
+#include "xl/output.h"
+
+enum { OPT_RUNNING = OPT_OWN, OPT_PAUSED, OPT_OFF, OPT_DIRECTORY };
+
+static const struct option longopts[] = {
+    { "running", no_argument, NULL, OPT_RUNNING },
+    { "paused", no_argument, NULL, OPT_PAUSED },
+    { "off", no_argument, NULL, OPT_OFF },
+    { "directory", required_argument, NULL, OPT_DIRECTORY },
+    OPTIONS_COMMON
+};
+
+static void want(struct xl_app *app, struct manage_clone *args,
+                 chain_domain_state state)
+{
+    if (args->state != CHAIN_DOMAIN_STATE_UNKNOWN && args->state != state)
+        options_wrong(app, "--running, --paused and --off exclude each other");
+    args->state = state;
+}
+
+/* What is stored must not depend on where we are now. NULL: no such place. */
+static char *absolute(const char *dir, struct manage_error *err)
+{
+    char *path = realpath(dir, NULL);
+
+    if (path) return path;
+    err->outcome = MANAGE_NOT_FOUND;
+    snprintf(err->text, sizeof(err->text), "there is no directory '%s'", dir);
+    return NULL;
+}
+
+int main_snapshot_clone(struct xl_app *app, int argc, char **argv)
+{
+    struct manage_clone args = { .state = CHAIN_DOMAIN_STATE_UNKNOWN };
+    struct manage_clone_result result;
+    struct manage_error err;
+    const char *dir = NULL;
+    char *path = NULL, *plan = NULL;
+    int opt, rc, status;
+
+    while ((opt = options_next(app, argc, argv, longopts)) != -1) {
+        switch (opt) {
+        case OPT_RUNNING:   want(app, &args, CHAIN_DOMAIN_STATE_RUNNING); break;
+        case OPT_PAUSED:    want(app, &args, CHAIN_DOMAIN_STATE_PAUSED);  break;
+        case OPT_OFF:       want(app, &args, CHAIN_DOMAIN_STATE_OFF);     break;
+        case OPT_DIRECTORY: dir = optarg;                                 break;
+        }
+    }
+    if (options_done(app, argc, argv, 3, 3, &status)) return status;
+    args.domain = argv[optind];
+    args.name = argv[optind + 1];
+    args.clone = argv[optind + 2];
+    args.dry_run = app->dry_run;
+
+    command_error_init(&err);
+    manage_clone_result_init(&result);
+    if (dir) {
+        args.dir = path = absolute(dir, &err);
+        rc = path ? 0 : ERROR_FAIL;
+        if (rc) goto out;
+    }
+    rc = app_open(app, APP_CHANGE, &err);
+    if (rc) goto out;
+    rc = manage_clone(app->manage, &args, &result, &plan, &err);
+    if (rc) goto out;
+
+    if (app->dry_run)
+        rc = command_print_plan(plan, &err);
+    else
+        output_cloned(app, &args, &result);
+out:
+    free(path);
+    manage_clone_result_dispose(&result);
+    return command_end(app, rc, &err, MANAGE_OK);
+}

@@ -189,6 +189,7 @@ static int prepare(struct clone *c, struct manage *m,
 {
     const struct manage_clone *args = c->args;
     struct operation *op = &c->op;
+    bool forgotten;
     int rc;
 
     op->m = m;
@@ -197,6 +198,8 @@ static int prepare(struct clone *c, struct manage *m,
     if (!rc)
         rc = operation_begin(op, m, "snapshot-clone", args->domain, true,
                              args->dry_run, err);
+    /* An image that is gone does not keep its name. */
+    if (!rc) rc = clones_forget(op, NULL, &forgotten);
     if (rc) return rc;
     c->snapshot = operation_find(op, args->name);
     if (!c->snapshot) return ERROR_NOTFOUND;

@@ -238,9 +238,12 @@ static int make_copy(struct operation *op, const chain_disk *disk,
     int fd, rc;
 
     fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return manage_fail(op->err, MANAGE_FAILED, "disk %s: cannot create"
-                           " %s: %s", disk->vdev, path, strerror(errno));
+    if (fd < 0) {
+        rc = errno == EEXIST ? ERROR_DEVICE_EXISTS : ERROR_FAIL;
+        manage_fail(op->err, MANAGE_FAILED, "disk %s: cannot create %s: %s",
+                    disk->vdev, path, strerror(errno));
+        return rc;
+    }
     rc = copy_out(op, disk, fd);
     if (!rc && fsync(fd))
         rc = manage_fail(op->err, MANAGE_FAILED, "disk %s: %s: %s",
@@ -251,12 +254,14 @@ static int make_copy(struct operation *op, const chain_disk *disk,
     return rc;
 }
 
-/* Those that were not made may be somebody else's by now. */
-static void forget_from(chain_journal *journal, const chain_image *image)
+/* Those that were not tried, and one that was there, may be somebody else's. One
+ * that failed may be there all the same. */
+static void forget_from(chain_journal *journal, const chain_image *image,
+                        int rc)
 {
-    int at = (int)(image - journal->images);
+    int num = (int)(image - journal->images) + (rc != ERROR_DEVICE_EXISTS);
 
-    while (journal->num_images > at)
+    while (journal->num_images > num)
         chain_image_dispose(&journal->images[--journal->num_images]);
 }
 
@@ -276,7 +281,7 @@ int clone_disks_make(struct operation *op, const chain_snapshot *snapshot)
         rc = is_copied(disk) ? make_copy(op, disk, image->path)
                              : make_overlay(op, disk, image->path);
         if (rc) {
-            forget_from(&op->journal, image);
+            forget_from(&op->journal, image, rc);
             return rc;
         }
     }

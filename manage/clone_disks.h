@@ -20,7 +20,7 @@ const chain_image *clone_disk_image(const struct operation *op,
                                     const char *vdev);
 
 /* Make them; durable when this returns 0. After a failure op->journal has only
- * those that were made. */
+ * those that are there, or may be. */
 int clone_disks_make(struct operation *op, const chain_snapshot *snapshot);
 
 /* Remove those of op->journal. */

@@ -119,13 +119,13 @@ static bool is_done_with(struct operation *op, const chain_image *image,
     return false;
 }
 
-int clones_tidy(struct operation *op, char **note)
+int clones_forget(struct operation *op, char **note, bool *changed_r)
 {
     const chain_tree *tree = &op->chain.tree;
     struct chain_error why;
-    bool changed = false;
     int i, rc;
 
+    *changed_r = false;
     if (op->chain.damaged) return 0;
     for (i = 0; i < tree->num_images; ) {
         const chain_image *image = &tree->images[i];
@@ -136,9 +136,18 @@ int clones_tidy(struct operation *op, char **note)
         }
         rc = chain_images_drop_clone(&op->chain, image->path, &why);
         if (rc) return manage_fail_chain(op->err, &why);
-        changed = true;
+        *changed_r = true;
     }
-    if (!changed) return 0;
+    return 0;
+}
+
+int clones_tidy(struct operation *op, char **note)
+{
+    bool changed;
+    int rc;
+
+    rc = clones_forget(op, note, &changed);
+    if (rc || !changed) return rc;
     manage_reached(op->m, "clones:publish");
     return operation_save(op);
 }

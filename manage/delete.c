@@ -367,12 +367,15 @@ int manage_delete(struct manage *m, const struct manage_delete *args,
     struct prediction predicted;
     struct operation op;
     char *note = NULL;
+    bool forgotten;
     int rc;
 
     operation_init(&op);
     prediction_init(&predicted);
     rc = operation_begin(&op, m, "snapshot-delete", args->domain, true,
                          args->dry_run, err);
+    /* What could be merged depends on it, and it is saved with the rest. */
+    if (!rc) rc = clones_forget(&op, NULL, &forgotten);
     if (rc) goto out;
     named = operation_find(&op, args->name);
     if (!named) {

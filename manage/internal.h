@@ -360,10 +360,12 @@ int forget_continue(struct operation *op);
 int clone_recover(struct operation *op, char **report);
 
 /*
- * Have the chain forget the images of clones that are gone, or read through to
- * nothing of ours any more, and publish that. Whatever cannot be told is taken
- * to be there.
+ * Have the chain, in memory, forget the images of clones that are gone, or read
+ * through to nothing of ours any more. Whatever cannot be told is taken to be
+ * there, and a line is added to note (may be NULL).
  */
+int clones_forget(struct operation *op, char **note, bool *changed_r);
+/* The same, and publish it. */
 int clones_tidy(struct operation *op, char **note);
 
 /* A line for each image that nobody but a clone needs. */

@@ -95,6 +95,19 @@ def exported(world):
     empty(world)
 
 
+def cloned(world):
+    tree(world)
+    world.ok("snapshot-clone", "@", "s4", "twin")
+
+
+def forsaken(world):
+    """The clone is gone, and nobody has noticed yet."""
+    cloned(world)
+    world.ok("snapshot-delete", "@", "s4")
+    for path in world.clones():
+        os.unlink(path)
+
+
 def cut(verb, point, then=None):
     def make(world):
         CONDITIONS[verb.begin](world)
@@ -145,6 +158,10 @@ VERBS = [
          file="FOLDER/out.tar"),
     Verb("import", "exported", "snapshot-import", "--name", "@", "--dir",
          "FOLDER/images", "FOLDER/s5.tar"),
+    Verb("clone-overlay", "tree", "snapshot-clone", "@", "s4", "twin"),
+    Verb("clone-copy", "tree", "snapshot-clone", "@", "s1", "twin"),
+    Verb("delete-cloned", "cloned", "snapshot-delete", "@", "s4"),
+    Verb("delete-clone-gone", "forsaken", "snapshot-delete", "@", "s5"),
 ]
 BY_NAME = {verb.name: verb for verb in VERBS}
 
@@ -154,11 +171,13 @@ CUTS = [
     ("revert-copy", "revert:apply-xvda"), ("revert-overlay", "revert:settle"),
     ("delete-middle", "delete:published"), ("delete-merge", "merge:begin"),
     ("delete-merge-active", "merge:publish"), ("import", "import:named"),
+    ("clone-overlay", "clone:made"), ("clone-overlay", "clone:published"),
+    ("clone-copy", "clone:make-xvdb"),
 ]
 
 CONDITIONS = {f.__name__: f
               for f in (empty, tree, line, prepared, made, dumped, lost,
-                        exported)}
+                        exported, cloned, forsaken)}
 for _verb, _point in CUTS:
     _name = "recover-%s-%s" % (_verb, _point.split(":")[1])
     CONDITIONS[_name] = cut(BY_NAME[_verb], _point)

@@ -213,7 +213,16 @@ class World:
             "nodes": nodes,
             "current": names.get(chain.get("current", 0)),
             "present": {v: reader(self.active(v)) for v in VDEVS},
+            # A name that cannot be looked at is another's.
+            "clones": {os.path.basename(p).replace("-2.", "."): reader(p)
+                       for p in self.clones()},
         }
+
+    def clones(self):
+        """The images of a clone, which is always called twin."""
+        return [os.path.join(self.images, name)
+                for name in sorted(os.listdir(self.images))
+                if name.startswith("twin-")]
 
     def hidden(self):
         """Images of ours that neither a snapshot nor a disk names."""
@@ -229,7 +238,8 @@ class World:
         chain = self.chain()
         known = {i["path"] for i in chain.get("images", [])} | \
             {path for s in chain.get("snapshots", [])
-             for _, _, path, _ in self.disks_of(s)} | set(self.base.values())
+             for _, _, path, _ in self.disks_of(s)} | \
+            set(self.base.values()) | set(self.clones())
         if self.prepared:
             known.add(self.prepared)
         for name in os.listdir(self.images):

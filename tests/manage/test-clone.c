@@ -242,6 +242,22 @@ static void folder_empty(void **state)
     free(dir);
 }
 
+/* Once it is gone, it is in nobody's way; nor is its name. */
+static void gone_at_once(void **state)
+{
+    struct fixture *f = *state;
+
+    must(f, create(f, "g", "s", true));
+    must(f, clone_as(f, "s", "twin", false));
+    host_sh("rm %s", f->clone);
+    must(f, clone_as(f, "s", "twin", false));
+    assert_true(host_has(f->clone));
+    assert_int_equal(MANAGE_REFUSED, delete(f, "g", "s", true));
+    host_sh("rm %s", f->clone);
+    must(f, delete(f, "g", "s", true));
+    assert_false(host_has(f->overlay));
+}
+
 static void internal(void **state)
 {
     struct fixture *f = *state;
@@ -379,7 +395,8 @@ static void killed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(external), T(rebased), T(folder_empty), T(internal),
+        T(external), T(rebased), T(folder_empty),
+        T(gone_at_once), T(internal),
         T(internal_below), T(own_snapshots), T(refused), T(killed),
     };
 

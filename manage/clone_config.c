@@ -122,7 +122,7 @@ static int renew_nic(libxl_domain_config *config, int at,
                      struct manage_error *err)
 {
     libxl_device_nic *nic = &config->nics[at];
-    libxl_mac mac;
+    libxl_mac mac = { 0 };
     int tries, rc;
 
     free(nic->ifname);

@@ -83,12 +83,17 @@ check_not "each has its own uuid" test "$(uuid g)" = "$(uuid twin)"
 check_equal "$folder/twin-xvda.qcow2 $folder/twin-xvdb.qcow2" "$(paths twin)" \
     "the clone has images of its own"
 check "for root alone" is_root_only "$folder"/twin-*
-check "somebody acts on its end" pgrep -f 'xl restore|snapshot-monitor'
 check "both write on" labguest wait twin --past $((count + 20))
 check_equal "$before" "$(sums "${frozen[@]}")" "the frozen images do not change"
 check "the chain is sound" chain_sound
 check_not "their disks part" test "$(labguest disk-counters -c "$folder/twin-xvda.qcow2")" \
     -eq "$(labguest disk-counters -c "$(paths g | cut -d' ' -f1)")"
+boot=$(guest_boot twin)
+check "the clone is told to reboot" labguest command twin reboot
+check "somebody acts on that" labguest wait twin --other-boot "$boot" --timeout 240
+check "it is healthy" labguest healthy twin
+check_equal "$folder/twin-xvda.qcow2 $folder/twin-xvdb.qcow2" "$(paths twin)" \
+    "on its own images"
 
 note "what cannot be"
 check_exit 5 "a name that runs" xl snapshot-clone g e1 twin
@@ -215,4 +220,8 @@ check "the snapshots go" xl snapshot-delete --children g d1
 check "the original is healthy" labguest healthy g
 check "the chain is sound" chain_sound
 
+# After a failure on the way.
+for name in twin third other; do
+    "$SYSTEM_XL" destroy "$name" 2>/dev/null
+done
 finish

@@ -35,7 +35,11 @@ struct block_replies {
 void block_replies_init(struct block_replies *replies);
 void block_replies_dispose(struct block_replies *replies);
 
-/* Ask. replies must be initialised, and is untouched on failure. */
+/*
+ * Ask. replies must be initialised, and is untouched on failure. A stream of
+ * ours (qmp_job.h) that has ended is dismissed first, for QEMU would not
+ * survive the question; ERROR_NOT_READY: there is one that is not ours.
+ */
 int qmp_query_block_replies(struct qmp_client *client, deadline by,
                             struct block_replies *replies, struct diag *diag);
 

@@ -413,6 +413,24 @@ class Failures(Case):
                 self.still_works(rig)
         self.assertGreater(left, 0)
 
+    def test_ended_and_left(self):
+        """QEMU 7.2 dies of a look at a stream that has ended and is still there."""
+        with Chained() as rig:
+            rig.start_writer()
+            qmp = rig.qemu.qmp
+            merge = Merge(rig, 'pull', *rig.paths[::-1])
+            self.slow(rig, merge, 1)
+            merge.process.kill()
+            merge.wait()
+            self.assertEqual([job['type'] for job in rig.jobs()], ['stream'])
+            qmp.command('job-cancel', {'id': JOB})
+            while rig.jobs()[0]['status'] != 'concluded':
+                time.sleep(0.01)
+            self.probe_ok(rig, 'lookup', *rig.pairs())
+            self.assertEqual(rig.jobs(), [])
+            self.merges(rig, 'pull', *rig.paths[::-1])
+            self.still_works(rig)
+
     def test_killed_in_the_window(self):
         for at in ('pause', 'committed', 'unpause'):
             for nth in range(3):

@@ -65,6 +65,9 @@ static void write_nodes(char *to, size_t size)
     size_t used = 0;
     int i;
 
+    /* The real one dies of it. */
+    assert_false(model.job[0] && model.stream &&
+                 !strcmp(model.status, "concluded"));
     used += (size_t)snprintf(to, size, "[");
     for (i = 0; i < model.num_nodes; i++) {
         const struct model_node *n = &model.nodes[i];
@@ -90,9 +93,10 @@ static void write_jobs(char *to, size_t size)
     else if (!model.job[0])
         snprintf(to, size, "[]");
     else
-        snprintf(to, size, "[{\"id\": \"%s\", \"type\": \"commit\", \"status\":"
+        snprintf(to, size, "[{\"id\": \"%s\", \"type\": \"%s\", \"status\":"
                  " \"%s\", \"current-progress\": 10, \"total-progress\": 10%s%s"
-                 "%s}]", model.job, model.status, model.error[0] ?
+                 "%s}]", model.job, model.stream ? "stream" : "commit",
+                 model.status, model.error[0] ?
                  ", \"error\": \"" : "", model.error, model.error[0] ? "\"" : "");
 }
 

@@ -58,8 +58,8 @@ static void test_replies(void **state)
         EXPECT("{\"path\":\"/d0\",\"property\":\"drive\"}"), RETURN("\"n0\""),
         EXPECT("{\"path\":\"/d2\",\"property\":\"type\"}"), RETURN("\"ide-hd\""),
         EXPECT("{\"path\":\"/d3\",\"property\":\"type\"}"), REFUSE,   /* unplugged */
-        EXPECT("{\"flat\":true}"), RETURN("[]"),
         EXPECT("\"query-jobs\""), RETURN("[]"),
+        EXPECT("{\"flat\":true}"), RETURN("[]"),
         SILENCE,
     };
     struct block_replies replies;
@@ -92,6 +92,53 @@ static void expect_replies_fail(const struct peer_step *script, int expected)
     end(&f);
 }
 
+/* One of ours goes first: QEMU would die. The others stay. */
+static void test_ended_stream(void **state)
+{
+    static const struct peer_step script[] = {
+        PEER_NEGOTIATION,
+        EXPECT("\"query-block\""), RETURN("[]"),
+        EXPECT("\"query-jobs\""),
+        RETURN("[{\"id\": \"xls-merge-xvda\", \"type\": \"stream\", \"status\": \"running\"}, "
+               "{\"id\": \"xls-merge-xvdb\", \"type\": \"stream\", \"status\": \"concluded\"}, "
+               "{\"id\": \"xls-merge-xvdc\", \"type\": \"commit\", \"status\": \"concluded\"}]"),
+        EXPECT("{\"id\":\"xls-merge-xvdb\"}"), RETURN("{}"),
+        EXPECT("\"query-jobs\""),
+        RETURN("[{\"id\": \"xls-merge-xvda\", \"type\": \"stream\", \"status\": \"running\"}]"),
+        EXPECT("{\"flat\":true}"), RETURN("[]"),
+        SILENCE,
+    };
+    struct block_replies replies;
+    struct fixture f;
+
+    begin(&f, script);
+    block_replies_init(&replies);
+    assert_int_equal(qmp_query_block_replies(f.client, BY, &replies, &f.diag), 0);
+    assert_int_equal(xjson_count(qmp_reply_value(replies.jobs)), 1);
+    block_replies_dispose(&replies);
+    end(&f);
+}
+
+/* QEMU is never asked, unless it can be. */
+static void test_stream_that_stays(void **state)
+{
+    static const struct peer_step somebody_elses[] = {
+        PEER_NEGOTIATION, EXPECT("query-block"), RETURN("[]"),
+        EXPECT("query-jobs"),
+        RETURN("[{\"id\": \"x\", \"type\": \"stream\", \"status\": \"concluded\"}]"),
+        SILENCE,
+    };
+    static const struct peer_step refused[] = {
+        PEER_NEGOTIATION, EXPECT("query-block"), RETURN("[]"),
+        EXPECT("query-jobs"),
+        RETURN("[{\"id\": \"xls-merge-xvda\", \"type\": \"stream\", \"status\": \"concluded\"}]"),
+        EXPECT("job-dismiss"), REFUSE, SILENCE,
+    };
+
+    expect_replies_fail(somebody_elses, ERROR_NOT_READY);
+    expect_replies_fail(refused, ERROR_QMP_GENERIC_ERROR);
+}
+
 static void test_odd_replies(void **state)
 {
     static const struct peer_step no_list[] = {
@@ -112,6 +159,7 @@ static void test_odd_replies(void **state)
     };
     static const struct peer_step no_nodes[] = {
         PEER_NEGOTIATION, EXPECT("query-block"), RETURN("[]"),
+        EXPECT("query-jobs"), RETURN("[]"),
         EXPECT("query-named-block-nodes"), REFUSE, SILENCE,
     };
 
@@ -221,6 +269,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replies),
+        cmocka_unit_test(test_ended_stream),
+        cmocka_unit_test(test_stream_that_stays),
         cmocka_unit_test(test_odd_replies),
         cmocka_unit_test(test_too_many_devices),
         cmocka_unit_test(test_status_and_version),

@@ -45,7 +45,7 @@ int chain_error_set_errno(struct chain_error *err, int errnum,
                           const char *fmt, ...)
 {
     int rc = errnum == ENOMEM ? ERROR_NOMEM : ERROR_FAIL;
-    char what[sizeof(err->text) - 64], why[64];
+    char what[CHAIN_ERROR_SIZE - 64], why[64];
     va_list ap;
 
     if (!err) return rc;
@@ -65,7 +65,7 @@ int chain_error_set_nomem(struct chain_error *err)
 
 int chain_error_within(struct chain_error *err, int rc, const char *fmt, ...)
 {
-    char place[sizeof(err->text)];
+    char place[CHAIN_ERROR_SIZE];
     va_list ap;
     int errnum;
 

@@ -21,11 +21,13 @@
 
 #include <libxl.h>
 
+#define CHAIN_ERROR_SIZE 512
+
 struct chain_error {
     int rc;
     int errnum;         /* errno when the system failed us (ENOSPC ...), or 0 */
     bool visible;       /* the change can be seen, but may not last */
-    char text[512];     /* one line, no newline at its end */
+    char text[CHAIN_ERROR_SIZE];    /* one line, no newline at its end */
 };
 
 /* Both return rc, for "return chain_error_set(...)". */

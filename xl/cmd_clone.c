@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "xl/cmdtable.h"
 #include "xl/command.h"
+#include "xl/input.h"
 #include "xl/options.h"
 #include "xl/output.h"
 
@@ -25,17 +25,6 @@ static void want(struct xl_app *app, struct manage_clone *args,
     if (args->state != CHAIN_DOMAIN_STATE_UNKNOWN && args->state != state)
         options_wrong(app, "--running, --paused and --off exclude each other");
     args->state = state;
-}
-
-/* What is stored must not depend on where we are now. NULL: no such place. */
-static char *absolute(const char *dir, struct manage_error *err)
-{
-    char *path = realpath(dir, NULL);
-
-    if (path) return path;
-    err->outcome = MANAGE_NOT_FOUND;
-    snprintf(err->text, sizeof(err->text), "there is no directory '%s'", dir);
-    return NULL;
 }
 
 int main_snapshot_clone(struct xl_app *app, int argc, char **argv)
@@ -64,7 +53,7 @@ int main_snapshot_clone(struct xl_app *app, int argc, char **argv)
     command_error_init(&err);
     manage_clone_result_init(&result);
     if (dir) {
-        args.dir = path = absolute(dir, &err);
+        args.dir = path = input_directory(dir, &err);
         rc = path ? 0 : ERROR_FAIL;
         if (rc) goto out;
     }

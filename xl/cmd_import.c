@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,17 +18,6 @@ static const struct option longopts[] = {
     { "dir", required_argument, NULL, OPT_DIR },
     OPTIONS_COMMON
 };
-
-/* What is stored must not depend on where we are now. NULL: no such place. */
-static char *absolute(const char *dir, struct manage_error *err)
-{
-    char *path = realpath(dir, NULL);
-
-    if (path) return path;
-    err->outcome = MANAGE_NOT_FOUND;
-    snprintf(err->text, sizeof(err->text), "there is no directory '%s'", dir);
-    return NULL;
-}
 
 int main_snapshot_import(struct xl_app *app, int argc, char **argv)
 {
@@ -55,7 +43,7 @@ int main_snapshot_import(struct xl_app *app, int argc, char **argv)
     rc = input_open(argv[optind], &args.fd, &err);
     if (rc) goto out;
     if (dir) {
-        path = absolute(dir, &err);
+        path = input_directory(dir, &err);
         if (!path) rc = ERROR_FAIL;
         if (rc) goto out;
         args.dir = path;

@@ -77,3 +77,13 @@ int input_read(const char *path, size_t max, char **text_r, size_t *len_r,
     close(fd);
     return rc;
 }
+
+char *input_directory(const char *dir, struct manage_error *err)
+{
+    char *path = realpath(dir, NULL);
+
+    if (path) return path;
+    err->outcome = MANAGE_NOT_FOUND;
+    snprintf(err->text, sizeof(err->text), "there is no directory '%s'", dir);
+    return NULL;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a command reads from a file or from standard input. */
+/* What a command is given: a file, standard input, a directory. */
 #ifndef XL_INPUT_H
 #define XL_INPUT_H
 
@@ -13,5 +13,9 @@ int input_open(const char *path, int *fd_r, struct manage_error *err);
 /* All of it, malloc'd and terminated. More than max bytes are refused. */
 int input_read(const char *path, size_t max, char **text_r, size_t *len_r,
                struct manage_error *err);
+
+/* Absolute, malloc'd: what is stored must not depend on where we are now.
+ * NULL: there is no such place. */
+char *input_directory(const char *dir, struct manage_error *err);
 
 #endif

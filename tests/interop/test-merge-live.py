@@ -11,7 +11,7 @@ import time
 
 import interop
 from rig import libxl_client, qemu, writer
-from rig.rig import IMAGE_SIZE, Rig
+from rig.rig import Rig
 
 PROBE = os.path.join(interop.BUILD, 'merge-probe')
 SEED = int(os.environ.get('SEED', time.time_ns() % 1000000))
@@ -20,11 +20,13 @@ JOB = 'xls-merge-xvda'
 
 
 class Chained(Rig):
-    """One disk, with overlays on it: paths[0] is the lowest. nodes as paths."""
+    """One disk, with overlays on it: paths[0] is the lowest. nodes as paths.
+    data_mb: that each image holds, beside what the guest writes."""
 
-    def __init__(self, overlays=2, **keywords):
-        super().__init__(interop.SHIM, interop.PROBE, 1, **keywords)
+    def __init__(self, overlays=2, data_mb=12):
+        super().__init__(interop.SHIM, interop.PROBE, 1, image_mb=data_mb + 4)
         self.overlays = overlays
+        self.data_mb = data_mb
         self.paths = []
         self.serial = 0
 
@@ -43,7 +45,8 @@ class Chained(Rig):
 
     def fill(self, path, pattern=1):
         """Data that the guest does not touch, so that copying takes a while."""
-        subprocess.run(['qemu-io', '-f', 'qcow2', '-c', 'write -P %d 2M 12M' % pattern, path],
+        subprocess.run(['qemu-io', '-f', 'qcow2', '-c',
+                        'write -P %d 2M %dM' % (pattern, self.data_mb), path],
                        check=True, stdout=subprocess.DEVNULL)
 
     def snapshot(self, bitmaps=()):
@@ -51,7 +54,7 @@ class Chained(Rig):
         self.serial += 1
         node = 'overlay%d' % self.serial
         path = os.path.join(self.directory, node)
-        qemu.qemu_img('create', '-q', '-f', 'qcow2', path, IMAGE_SIZE)
+        qemu.qemu_img('create', '-q', '-f', 'qcow2', path, self.image_size)
         self.fill(path, 1 + self.serial)    # no lock of QEMU's is in its way
         qemu.qemu_img('rebase', '-u', '-f', 'qcow2', '-b', self.paths[-1], '-F', 'qcow2', path)
         qmp = self.qemu.qmp
@@ -358,6 +361,7 @@ class Bitmaps(Case):
 
 class Failures(Case):
     KINDS = (('commit', (2, 1)), ('commit', (1, 0)), ('pull', (2, 1, 0)))
+    LONG_MB = 384   # copied in a time that is long beside a QMP round trip
 
     def slow(self, rig, merge, speed=4 << 20):
         """Once the job is there, let it crawl."""
@@ -491,7 +495,7 @@ class Failures(Case):
         self.in_time(self.is_faster)
 
     def is_faster(self):
-        with Chained() as rig:
+        with Chained(data_mb=self.LONG_MB) as rig:
             rig.start_writer()
             qmp = rig.qemu.qmp
             begun = threading.Event()
@@ -523,7 +527,7 @@ class Failures(Case):
 
     def dies_in_a_merge(self):
         """False: it was over before it could be slowed down."""
-        with Chained() as rig:
+        with Chained(data_mb=self.LONG_MB) as rig:
             rig.start_writer()
             guest = rig.writer
             guest.flushing = True

@@ -15,7 +15,7 @@ import tempfile
 
 from . import blkfront, libxl_client, qemu, writer, xenstore
 
-IMAGE_SIZE = '16M'
+IMAGE_MB = 16
 
 
 def vdev_name(index):
@@ -40,8 +40,9 @@ class Rig:
     """formats: of each disk, by default qcow2 for all. Every file of the rig is
     in a folder that goes away with it."""
 
-    def __init__(self, shim, probe, disks=1, formats=None):
+    def __init__(self, shim, probe, disks=1, formats=None, image_mb=IMAGE_MB):
         self.formats = formats or ['qcow2'] * disks
+        self.image_size = '%dM' % image_mb
         self.program = probe
         self.domid = qemu.DOMID
         self.directory = tempfile.mkdtemp(prefix='xls-rig.')
@@ -85,7 +86,7 @@ class Rig:
 
     def _add_disk(self, index, fmt):
         disk = Disk(index, os.path.join(self.directory, 'disk%d.%s' % (index, fmt)), fmt)
-        qemu.qemu_img('create', '-q', '-f', fmt, disk.path, IMAGE_SIZE)
+        qemu.qemu_img('create', '-q', '-f', fmt, disk.path, self.image_size)
         self.disks.append(disk)
         self.frontends.append(blkfront.Frontend(self.directory, self.xenstored.store, index,
                                                 disk.number, self.domid))

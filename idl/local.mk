@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The IDL compiler, and what it makes of our two schemas. The objects are
 # linked where they are used (libxl/, chain/): each user of generated code
-# also needs idl/runtime.c and libxl/json.c.
+# also needs idl/runtime.c and the JSON_SOURCES.
 
 IDLC = $(PYTHON) $(srcdir)/idl/idlc.py
 idlc_files = \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * JSON in and out. json.c is the only file that knows the JSON library, so
+ * JSON in and out. json_read.c and json_write.c alone know the JSON library, so
  * that changing the library touches nothing else.
  *
  * Reading is strict, because the text may come from a hostile guest's device

@@ -3,7 +3,7 @@
  * Memory for the JSON library, which does not look whether it got any. Each
  * of its blocks is on a list; when there is no more memory, it is left by
  * longjmp to json_memory.nomem, and what it held is freed from the list.
- * For json.c alone.
+ * For json_read.c and json_write.c alone.
  */
 #ifndef XLS_JSON_MEMORY_H
 #define XLS_JSON_MEMORY_H

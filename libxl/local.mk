@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 include libxl/qmp.mk
 
+JSON_SOURCES = \
+	libxl/json.c libxl/json.h libxl/json_internal.h libxl/json_memory.h \
+	libxl/json_read.c \
+	libxl/json_text.c \
+	libxl/json_write.c
+
 # The types, their JSON, and the JSON reader and writer below them: also for
 # the rooms above, which store such types in files of their own.
 noinst_LTLIBRARIES += libtypes.la
 libtypes_la_SOURCES = idl/runtime.c idl/runtime.h \
-	libxl/json.c libxl/json.h libxl/json_memory.h
+	$(JSON_SOURCES)
 nodist_libtypes_la_SOURCES = libxl/_libxl_snapshot_types.c
 libtypes_la_LIBADD = $(YAJL_LIBS) $(XEN_LIBS)
 

@@ -22,7 +22,7 @@ TESTS += $(chain_tests)
 check_LTLIBRARIES += tests/chain/libsupport.la
 tests_chain_libsupport_la_SOURCES = \
 	tests/chain/util.c tests/chain/util.h \
-	idl/runtime.c libxl/json.c
+	idl/runtime.c $(JSON_SOURCES)
 nodist_tests_chain_libsupport_la_SOURCES = libxl/_libxl_snapshot_types.c
 tests_chain_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 idl_runtime_sources = idl/runtime.c idl/runtime.h \
-	libxl/json.c libxl/json.h libxl/json_memory.h
+	$(JSON_SOURCES)
 
 # So that a chosen allocation fails (fail_alloc.h).
 fail_alloc_ldflags = -Wl,--wrap=malloc -Wl,--wrap=calloc \

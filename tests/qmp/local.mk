@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The monitor client and the offline tools, without QEMU and without Xen.
 check_LTLIBRARIES += libqmp.la libqmptest.la
-libqmp_la_SOURCES = $(QMP_SOURCES) libxl/json.c libxl/json.h
+libqmp_la_SOURCES = $(QMP_SOURCES) $(JSON_SOURCES)
 libqmp_la_LIBADD = $(XEN_LIBS) $(YAJL_LIBS)
 
 libqmptest_la_SOURCES = \

@@ -7,44 +7,13 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
-#include "chain/durable.h"
 #include "chain/name.h"
-#include "manage/config_json.h"
-#include "manage/import_check.h"
-#include "manage/internal.h"
-#include "manage/memory.h"
-#include "manage/new_file.h"
-#include "manage/preflight.h"
-#include "manage/save_image.h"
-#include "manage/tar.h"
-
-#define CHUNK (1u << 20)
-#define MIB (1u << 20)
-
-struct import {
-    const struct manage_import *args;
-    struct operation op;
-    struct tar_reader *tar;
-    struct manifest manifest;   /* its snapshot becomes the chain's */
-    const char *domain;
-    char uuid[37];
-    char *config;               /* as it is to be here */
-    struct config_disk *where;  /* the disks in the archive */
-    int *index;                 /* of each, in the snapshot's */
-    struct new_file *files;     /* likewise */
-    int num;
-    struct prediction predicted;
-    char *chunk;
-};
+#include "manage/import_parts.h"
 
 static void import_init(struct import *in, const struct manage_import *args)
 {
@@ -149,7 +118,7 @@ static int choose_files(struct import *in)
     in->where = calloc(s->num_disks + 1, sizeof(*in->where));
     in->index = calloc(s->num_disks + 1, sizeof(*in->index));
     in->files = calloc(s->num_disks + 1, sizeof(*in->files));
-    in->chunk = malloc(CHUNK);
+    in->chunk = malloc(IMPORT_CHUNK);
     if (!in->where || !in->index || !in->files || !in->chunk)
         return manage_fail_nomem(in->op.err);
     for (i = 0; i < s->num_disks; i++) {
@@ -274,245 +243,6 @@ static int prepare(struct import *in, struct manage *m,
     return rc;
 }
 
-/* ---- reading what is large ---- */
-
-static int check_room(struct import *in, const char *dir, uint64_t size)
-{
-    struct statvfs fs;
-    uint64_t there;
-
-    if (statvfs(dir, &fs))
-        return manage_fail(in->op.err, MANAGE_FAILED, "%s: %s", dir,
-                           strerror(errno));
-    there = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (size <= there) return 0;
-    return manage_fail(in->op.err, MANAGE_NO_SPACE, "the archive has %" PRIu64
-                       " MiB for %s, which has %" PRIu64 " MiB free",
-                       size / MIB, dir, there / MIB);
-}
-
-/* What is left of the member. */
-static int receive(struct import *in, int fd, uint64_t *bytes_r)
-{
-    uint64_t bytes = 0;
-    size_t got;
-    int rc;
-
-    for (;;) {
-        rc = tar_reader_data(in->tar, in->chunk, CHUNK, &got);
-        if (rc) return rc;
-        if (!got) break;
-        rc = save_image_write(fd, in->chunk, got, in->op.err);
-        if (rc) return rc;
-        bytes += got;
-    }
-    if (bytes_r) *bytes_r = bytes;
-    return 0;
-}
-
-static int check_memory(struct import *in)
-{
-    struct memory_files memory;
-    int rc;
-
-    memory_files_init(&memory);
-    rc = memory_files_open(&in->op, in->manifest.snapshot.serial, &memory);
-    if (!rc) rc = memory_files_verify(&in->op, &memory);
-    memory_files_dispose(&memory);
-    return rc;
-}
-
-static int receive_memory(struct import *in)
-{
-    struct operation *op = &in->op;
-    chain_snapshot *s = &in->manifest.snapshot;
-    uint64_t size;
-    int fd = -1, rc;
-
-    manage_reached(op->m, "import:memory");
-    rc = tar_reader_member(in->tar, TAR_MEMORY, &size);
-    if (!rc) rc = check_room(in, chain_store_dir(op->store), size);
-    if (!rc) rc = memory_create(op, s->serial, &fd);
-    if (rc) return rc;
-    rc = receive(in, fd, &s->memory_bytes);
-    close(fd);
-    return rc ? rc : check_memory(in);
-}
-
-static int receive_disk(struct import *in, int i)
-{
-    const char *vdev = in->where[i].vdev;
-    char name[64];
-    uint64_t size;
-    int rc;
-
-    manage_reached(in->op.m, "import:disk");
-    snprintf(name, sizeof(name), TAR_DISKS "%s.qcow2", vdev);
-    rc = tar_reader_member(in->tar, name, &size);
-    if (!rc) rc = check_room(in, in->args->dir, size);
-    if (!rc)
-        rc = new_file_open(&in->files[i], in->where[i].path, in->op.err);
-    if (!rc) rc = receive(in, in->files[i].fd, NULL);
-    if (!rc) rc = import_check_image(in->files[i].fd, vdev, in->op.err);
-    return rc;
-}
-
-static int receive_all(struct import *in)
-{
-    struct operation *op = &in->op;
-    const chain_snapshot *s = &in->manifest.snapshot;
-    struct chain_error why;
-    int i, rc;
-
-    rc = chain_store_payload_create(op->store, s->serial, &why);
-    if (!rc)
-        rc = chain_store_payload_write(op->store, s->serial,
-                                       CHAIN_PAYLOAD_CONFIG, in->config,
-                                       strlen(in->config), &why);
-    if (rc) return manage_fail_chain(op->err, &why);
-    if (s->memory) rc = receive_memory(in);
-    for (i = 0; i < in->num && !rc; i++) rc = receive_disk(in, i);
-    if (!rc) rc = tar_reader_finish(in->tar);
-    return rc;
-}
-
-/* ---- making it real ---- */
-
-static int write_names(struct import *in)
-{
-    chain_journal *journal = &in->op.journal;
-    int i;
-
-    if (!in->num) return 0;
-    journal->images = calloc(in->num, sizeof(*journal->images));
-    if (!journal->images) return manage_fail_nomem(in->op.err);
-    for (i = 0; i < in->num; i++) {
-        chain_image *image = &journal->images[i];
-
-        chain_image_init(image);
-        journal->num_images = i + 1;
-        image->format = LIBXL_DISK_FORMAT_QCOW2;
-        image->ours = true;
-        image->path = strdup(in->where[i].path);
-        if (!image->path) return manage_fail_nomem(in->op.err);
-    }
-    return operation_journal(&in->op, CHAIN_STEP_BEGUN);
-}
-
-/* Has the file that we made got the name? What says that it failed may come
- * after that. */
-static bool is_named(struct import *in, int i)
-{
-    struct stat ours, named;
-
-    return in->files[i].fd >= 0 && !fstat(in->files[i].fd, &ours) &&
-           !lstat(in->where[i].path, &named) &&
-           ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
-}
-
-/* When one cannot have its name, somebody else may: only those that were
- * given theirs here lose it again, and none on the way back. */
-static int name_files(struct import *in)
-{
-    chain_journal *journal = &in->op.journal;
-    struct chain_error ignored;     /* why they cannot have their names counts */
-    int i, rc = 0;
-
-    for (i = 0; i < in->num && !rc; i++)
-        rc = new_file_publish(&in->files[i], in->op.err);
-    if (!rc) return 0;
-    for (i = 0; i < in->num; i++)
-        if (is_named(in, i))
-            chain_durable_remove(in->where[i].path, &ignored);
-    for (i = 0; i < journal->num_images; i++)
-        chain_image_dispose(&journal->images[i]);
-    free(journal->images);
-    journal->images = NULL;
-    journal->num_images = 0;
-    return rc;
-}
-
-static int record_disk(struct import *in, int i,
-                       const libxl_disk_snapshot *made,
-                       libxl_snapshot_handle *handle)
-{
-    chain_disk *disk = &in->manifest.snapshot.disks[in->index[i]];
-    char *path = strdup(in->where[i].path), *id = strdup(made->id);
-
-    if (!path || !id || libxl_snapshot_handle_copy(NULL, &disk->handle,
-                                                   handle)) {
-        free(path);
-        free(id);
-        return manage_fail_nomem(in->op.err);
-    }
-    free(disk->path);
-    disk->path = path;
-    disk->id = id;
-    disk->format = LIBXL_DISK_FORMAT_QCOW2;
-    disk->treatment = CHAIN_DISK_TREATMENT_INTERNAL;
-    disk->date_sec = made->date_sec;
-    disk->date_nsec = made->date_nsec;
-    return fsync(in->files[i].fd)
-        ? manage_fail(in->op.err, MANAGE_FAILED, "%s: %s", disk->path,
-                      strerror(errno)) : 0;
-}
-
-/* What came in is both the present of the disk and its first snapshot. */
-static int snapshot_disk(struct import *in, int i)
-{
-    struct operation *op = &in->op;
-    libxl_domain_snapshot_result result;
-    libxl_snapshot_handle handle;
-    libxl_snapshot_diag diag;
-    libxl_device_disk disk;
-    chain_disk image = { 0 };
-    int rc;
-
-    image.vdev = (char *)in->where[i].vdev;
-    image.path = (char *)in->where[i].path;
-    image.format = LIBXL_DISK_FORMAT_QCOW2;
-    rc = disk_to_libxl(&image, &disk, op->err);
-    if (rc) return rc;
-    libxl_snapshot_diag_init(&diag);
-    libxl_domain_snapshot_result_init(&result);
-    libxl_snapshot_handle_init(&handle);
-    libxl_snapshot_handle_init_format(&handle, LIBXL_DISK_FORMAT_QCOW2);
-    handle.u.qcow2.name = strdup(in->manifest.snapshot.name);
-    if (!handle.u.qcow2.name) {
-        rc = manage_fail_nomem(op->err);
-        goto out;
-    }
-    rc = libxl_disk_snapshot_create(op->m->sctx, LIBXL_SNAPSHOT_NO_DOMAIN,
-                                    &disk, &handle, 1, &result, &diag);
-    if (rc)
-        manage_fail_library(op->err, rc, &diag);
-    else
-        rc = record_disk(in, i, &result.disks[0], &handle);
-out:
-    libxl_snapshot_handle_dispose(&handle);
-    libxl_domain_snapshot_result_dispose(&result);
-    libxl_snapshot_diag_dispose(&diag);
-    libxl_device_disk_dispose(&disk);
-    return rc;
-}
-
-static int publish(struct import *in)
-{
-    struct operation *op = &in->op;
-    const chain_snapshot *s = &in->manifest.snapshot;
-    struct chain_error why;
-    int rc;
-
-    rc = chain_store_payload_seal(op->store, s->serial, &why);
-    if (!rc) rc = chain_model_add(&op->chain, s, &why);
-    if (!rc) rc = chain_model_set_current(&op->chain, s->serial, &why);
-    if (!rc) rc = chain_model_set_domain_uuid(&op->chain, in->uuid, &why);
-    if (rc) return manage_fail_chain(op->err, &why);
-    manage_reached(op->m, "import:publish");
-    rc = operation_save(op);
-    return rc ? rc : operation_journal_clear(op);
-}
-
 static int carry_out(struct import *in)
 {
     struct operation *op = &in->op;
@@ -520,15 +250,15 @@ static int carry_out(struct import *in)
 
     manage_reached(op->m, "import:begin");
     rc = operation_journal_payload(op, &in->manifest.snapshot);
-    if (!rc) rc = receive_all(in);
+    if (!rc) rc = import_receive(in);
     if (rc) return rc;
     manage_reached(op->m, "import:received");
-    rc = write_names(in);
-    if (!rc) rc = name_files(in);
+    rc = import_journal_names(in);
+    if (!rc) rc = import_name_files(in);
     if (rc) return rc;
     manage_reached(op->m, "import:named");
-    for (i = 0; i < in->num && !rc; i++) rc = snapshot_disk(in, i);
-    if (!rc) rc = publish(in);
+    for (i = 0; i < in->num && !rc; i++) rc = import_snapshot_disk(in, i);
+    if (!rc) rc = import_publish(in);
     if (!rc) manage_reached(op->m, "import:end");
     return rc;
 }

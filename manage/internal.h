@@ -337,14 +337,17 @@ bool images_would_settle(const struct chain_model *model,
  */
 int recover_in_flight(struct operation *op, char **report);
 
+/* Is the domain that the journal speaks of still the one that runs? */
+bool journal_domain_runs(const struct operation *op);
+
 /*
- * After a failure in the middle: undo, and say in err whether that worked.
+ * roll_back.c: after a failure in the middle: undo, and say in err whether that worked.
  * Returns 0 if what failed turns out to have been done all the same, as when
  * a rename took place but was reported as failed.
  */
 int roll_back(struct operation *op);
 
-/* revert.c: from wherever the journal says that it stopped, to its end. */
+/* revert_continue.c: from wherever the journal says that it stopped, to its end. */
 int revert_continue(struct operation *op, uint32_t *domid_r);
 
 /* delete.c: likewise; note: as images_settle. */

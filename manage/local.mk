@@ -8,9 +8,9 @@ libmanage_la_SOURCES = \
 	manage/clones.c \
 	manage/config_json.c manage/config_json.h \
 	manage/create.c \
+	manage/delete.c \
 	manage/detached.c \
 	manage/disk_choice.c manage/disk_choice.h \
-	manage/delete.c \
 	manage/disk_snapshots.c \
 	manage/disks.c \
 	manage/domain.c \
@@ -18,9 +18,12 @@ libmanage_la_SOURCES = \
 	manage/dump_read.c manage/dump_read.h \
 	manage/export.c \
 	manage/hook.c manage/hook.h \
-	manage/import.c \
 	manage/images.c \
+	manage/import.c \
 	manage/import_check.c manage/import_check.h \
+	manage/import_parts.h \
+	manage/import_publish.c \
+	manage/import_receive.c \
 	manage/internal.h \
 	manage/leftovers.c \
 	manage/look.c \
@@ -28,6 +31,7 @@ libmanage_la_SOURCES = \
 	manage/losses.c manage/losses.h \
 	manage/manage.c manage/manage.h \
 	manage/manual.c manage/manual.h \
+	manage/memory.c manage/memory.h \
 	manage/mend.c \
 	manage/new_file.c manage/new_file.h \
 	manage/note.c manage/note.h \
@@ -41,12 +45,13 @@ libmanage_la_SOURCES = \
 	manage/preflight_port.c \
 	manage/recover.c \
 	manage/redefine.c \
+	manage/redefine_check.c manage/redefine_check.h \
 	manage/rename.c \
 	manage/resolve.c manage/resolve.h \
 	manage/revert.c \
+	manage/revert_continue.c \
 	manage/revert_disks.c manage/revert_disks.h \
-	manage/memory.c manage/memory.h \
-	manage/verify.c \
+	manage/roll_back.c \
 	manage/save_image.c manage/save_image.h \
 	manage/settle.c \
 	manage/sizes.c manage/sizes.h \
@@ -56,5 +61,6 @@ libmanage_la_SOURCES = \
 	manage/tar_sums.c manage/tar_sums.h \
 	manage/tar_write.c \
 	manage/thaw.c \
-	manage/undo.c
+	manage/undo.c \
+	manage/verify.c
 libmanage_la_LIBADD = libchain.la $(ARCHIVE_LIBS) $(CRYPTO_LIBS)

@@ -13,13 +13,11 @@
  */
 #include "config.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "chain/images.h"
 #include "manage/internal.h"
@@ -27,8 +25,7 @@
 #include "manage/memory.h"
 #include "manage/note.h"
 
-/* Is the domain that the journal speaks of still the one that runs? */
-static bool same_domain(const struct operation *op)
+bool journal_domain_runs(const struct operation *op)
 {
     char uuid[37];
 
@@ -71,7 +68,7 @@ static int set_going(struct operation *op, const chain_snapshot *making,
     const struct timespec nap = { .tv_nsec = 50000000 };
     int waited_ms, rc;
 
-    if (!same_domain(op)) return 0;
+    if (!journal_domain_runs(op)) return 0;
     for (waited_ms = 0; ; waited_ms += 50) {
         if (op->info.shutdown && op->info.shutdown_reason ==
             LIBXL_SHUTDOWN_REASON_SUSPEND) {
@@ -86,7 +83,7 @@ static int set_going(struct operation *op, const chain_snapshot *making,
         if (!making->memory || waited_ms >= SETTLE_MS) break;
         nanosleep(&nap, NULL);
         rc = operation_look(op);
-        if (rc || !same_domain(op)) return rc;
+        if (rc || !journal_domain_runs(op)) return rc;
     }
     if (op->info.paused && making->state == CHAIN_DOMAIN_STATE_RUNNING) {
         rc = libxl_domain_unpause(op->m->ctx, op->domid, NULL);
@@ -171,7 +168,7 @@ static int is_needed(struct operation *op, const chain_active_disk *disk,
     if (rc || gone) return rc;
     /* An empty file is one that was still being made. */
     if (!stat(disk->path, &st) && !st.st_size) return 0;
-    if (same_domain(op)) return is_active(op, disk, needed_r);
+    if (journal_domain_runs(op)) return is_active(op, disk, needed_r);
     if (!op->journal.running) return 0;
     rc = image_to_libxl(disk->vdev, disk->path, disk->format, &image, op->err);
     if (rc) return rc;
@@ -193,7 +190,7 @@ static int set_path(struct operation *op, const chain_active_disk *disk)
     libxl_snapshot_diag diag;
     int rc;
 
-    if (!same_domain(op)) return 0;
+    if (!journal_domain_runs(op)) return 0;
     libxl_snapshot_diag_init(&diag);
     rc = libxl_disk_set_path(op->m->sctx, op->domid, disk->vdev, disk->path,
                              disk->format, &diag);
@@ -298,7 +295,7 @@ static int settle_revert(struct operation *op, char **report)
     int rc;
 
     if (!copy) return manage_fail_nomem(op->err);
-    if (op->journal.step == CHAIN_STEP_DESTROYING && same_domain(op)) {
+    if (op->journal.step == CHAIN_STEP_DESTROYING && journal_domain_runs(op)) {
         if (op->info.dying) {
             rc = domain_destroy(op);
             if (!rc) rc = operation_look(op);
@@ -360,130 +357,6 @@ int recover_in_flight(struct operation *op, char **report)
                            " about something this xl does not know",
                            op->domain);
     }
-}
-
-/* ---- after a failure of our own ---- */
-
-/* What op's journal was to do, told from the chain as it is on the disk. */
-struct outcome {
-    chain_verb verb;
-    chain_step step;
-    uint64_t *serials;          /* that it makes, or that go */
-    int num;
-};
-
-static int outcome_note(struct outcome *outcome, const chain_journal *journal)
-{
-    int i;
-
-    outcome->verb = journal->verb;
-    outcome->step = journal->step;
-    outcome->num = 0;
-    outcome->serials = calloc(journal->num_snapshots + 1,
-                              sizeof(*outcome->serials));
-    if (!outcome->serials) return ERROR_NOMEM;
-    for (i = 0; i < journal->num_snapshots; i++)
-        outcome->serials[outcome->num++] = journal->snapshots[i].serial;
-    return 0;
-}
-
-static bool is_done(const struct outcome *outcome,
-                    const struct chain_model *chain)
-{
-    bool making = outcome->verb == CHAIN_VERB_CREATE;
-    int i;
-
-    /* The way of a revert is only forward, and its journal goes last. */
-    if (outcome->verb == CHAIN_VERB_REVERT)
-        return outcome->step != CHAIN_STEP_DESTROYING;
-    if (outcome->verb == CHAIN_VERB_CLONE)
-        return outcome->step == CHAIN_STEP_STARTED;
-    for (i = 0; i < outcome->num; i++)
-        if (!chain_model_by_serial(chain, outcome->serials[i]) == making)
-            return false;
-    return outcome->num > 0;
-}
-
-/* What is on the disk counts, not what we wanted to write; and taking the
- * lock anew makes sure that what is read then really is on the disk. */
-static int look_again(struct operation *op, bool *journal_r)
-{
-    struct chain_error why;
-    chain_journal journal;
-    int rc;
-
-    chain_model_dispose(&op->chain);
-    chain_model_init(&op->chain);
-    chain_store_unlock(op->store);
-    chain_journal_init(&journal);
-    rc = chain_store_lock(op->store, "snapshot-recover",
-                          MANAGE_RECOVER_WAIT_MS, &why);
-    if (!rc) rc = chain_store_load(op->store, &op->chain, &why);
-    if (!rc)
-        rc = chain_store_journal_read(op->store, &journal, journal_r, &why);
-    chain_journal_dispose(&journal);
-    return rc ? manage_fail_chain(op->err, &why) : 0;
-}
-
-/*
- * *done_r: it was done, whatever failed on the way. Without a journal on the
- * disk it was not begun, or it was at its very end.
- */
-static int go_back(struct operation *op, bool *done_r)
-{
-    struct outcome outcome = { .serials = NULL };
-    bool journaled, gone = false;
-    int rc;
-
-    rc = look_again(op, &journaled);
-    /* It may have ended since it was looked at. */
-    if (!rc && op->journal.verb == CHAIN_VERB_REVERT) {
-        rc = operation_look(op);
-        gone = !same_domain(op) || op->info.dying;
-    }
-    if (rc) return rc;
-    if (outcome_note(&outcome, &op->journal))
-        return manage_fail_nomem(op->err);
-    if (!journaled)
-        op->journaled = false;
-    else if (gone)
-        rc = manage_fail(op->err, MANAGE_NEEDS_RECOVERY, "the disks may be"
-                         " part way back");
-    else
-        rc = recover_in_flight(op, NULL);
-    if (!rc)
-        *done_r = (!journaled || outcome.verb != CHAIN_VERB_REVERT) &&
-                  is_done(&outcome, &op->chain);
-    free(outcome.serials);
-    return rc;
-}
-
-int roll_back(struct operation *op)
-{
-    struct manage_error first = { MANAGE_FAILED, "" };
-    struct manage_error second = { MANAGE_OK, "" };
-    struct manage_error *err = op->err;
-    bool done = false;
-    int rc;
-
-    if (err) first = *err;
-    op->err = &second;
-    rc = go_back(op, &done);
-    op->err = err;
-    if (err) err->outcome = MANAGE_OK;
-    if (!rc && done) return 0;
-    if (rc)
-        manage_fail(err, MANAGE_NEEDS_RECOVERY, "%.400s; what is left to do"
-                    " could not be done (%.400s): run 'xl snapshot-recover"
-                    " %.100s'", first.text, second.text, op->domain);
-    else if (op->unsound)
-        manage_fail(err, MANAGE_DAMAGED, "%.800s; that was undone, but an image"
-                    " is damaged: look at it with 'qemu-img check' before it"
-                    " is used", first.text);
-    else
-        manage_fail(err, MANAGE_ROLLED_BACK, "%.800s; nothing was changed in"
-                    " the end", first.text);
-    return ERROR_FAIL;
 }
 
 /* Merges need a journal of their own. */

@@ -9,9 +9,16 @@ bench-disks: tests/interop/qdisk-probe$(EXEEXT) \
 	@$(AM_TESTS_ENVIRONMENT) "$$PYTHON" -B "$$srcdir/tests/bench/disks.py"
 
 # bench-memory STREAM=FILE: of xl save's, or of snapshot-export --xl's.
-EXTRA_PROGRAMS += tests/bench/memory-bench
-tests_bench_memory_bench_SOURCES = tests/bench/memory_bench.c
+memory_benches = tests/bench/memory-bench tests/bench/memory-chain-bench
+EXTRA_PROGRAMS += $(memory_benches)
+tests_bench_memory_bench_SOURCES = tests/bench/memory_bench.c \
+	tests/bench/stream.c tests/bench/stream.h
 tests_bench_memory_bench_LDADD = libsnapshotparts.la
+tests_bench_memory_chain_bench_SOURCES = tests/bench/memory_chain_bench.c \
+	tests/bench/stream.c tests/bench/stream.h
+tests_bench_memory_chain_bench_LDADD = libsnapshotparts.la
 .PHONY: bench-memory
-bench-memory: tests/bench/memory-bench$(EXEEXT)
+bench-memory: tests/bench/memory-bench$(EXEEXT) \
+		tests/bench/memory-chain-bench$(EXEEXT)
 	tests/bench/memory-bench$(EXEEXT) "$(STREAM)"
+	tests/bench/memory-chain-bench$(EXEEXT) "$(STREAM)"

@@ -5,12 +5,16 @@
 #
 #   tools/xenlab run --drive bench.img,size=8G,bps-write=50M tests/bench/bench.sh
 #
-# XENLAB_GUEST_TYPE chooses the kind of guest (xenlab run --type).
+# Arguments: the number of rounds (3), and which of its parts, by default all:
+# pause restore disks chains. XENLAB_GUEST_TYPE chooses the kind of guest
+# (xenlab run --type).
 
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/../system/lib.sh"
 
 rounds=${1:-3}
+[ $# -eq 0 ] || shift
+parts=" ${*:-pause restore disks chains} "
 data=${XENLAB_DATA:?give the lab a --drive}
 chain=/var/lib/xen/snapshots
 
@@ -63,49 +67,96 @@ pauses() {
     awk -v a="$a" -v b="$b" 'BEGIN { printf "%-34s %8.2f\n", "ratio", a / b }'
 }
 
-guest_start g -d 2 -m 256 --disk-dir "$data"
-note "pause with memory (${XENLAB_GUEST_TYPE:-pv}, 256 MiB), median of $rounds, ms as the guest saw them"
-# A guest with more memory than dom0 may hold back from the disk, which is what
-# guests have: no image of theirs disappears in the page cache.
-note "the disk is felt: dom0 may hold back 16 MiB from it"
-echo 8388608 >/proc/sys/vm/dirty_background_bytes
-echo 16777216 >/proc/sys/vm/dirty_bytes
-pauses
-note "the page cache takes most of it: Linux' own limits, 10 and 20 %"
-echo 10 >/proc/sys/vm/dirty_background_ratio
-echo 20 >/proc/sys/vm/dirty_ratio
-pauses
-labguest destroy g >/dev/null
-guests=()
-
-note "disks alone: the whole command, median of $rounds, ms; and the pause it caused"
-printf '%-10s %8s %8s %8s\n' disks create pause delete
-for disks in 1 4 8; do
-    labguest start -n g -d "$disks" --disk-dir "$data" >/dev/null || fail_ "start"
-    create=()
-    pause=()
-    delete=()
-    for i in $(seq "$rounds"); do
-        timed xl snapshot-create --disk-only g "d$i"
-        create+=("$ms")
-        pause+=("$(xl snapshot-info --json g "d$i" |
-            python3 -c 'import json, sys; print(json.load(sys.stdin)["snapshot"]["pause_us"] // 1000)')")
-        timed xl snapshot-delete g "d$i"
-        delete+=("$ms")
-    done
-    printf '%-10s %8s %8s %8s\n' "$disks" "$(median "${create[@]}")" \
-        "$(median "${pause[@]}")" "$(median "${delete[@]}")"
-    [ "$disks" -eq 8 ] || labguest destroy g >/dev/null
-done
-
-note "long chains: ms, and what the system's 'xl list' takes here"
-timed "$SYSTEM_XL" list
-printf '%-34s %8s ms\n' "xl list" "$ms"
-printf '%-10s %8s %8s %8s\n' snapshots list create delete
-for n in 10 1000 10000; do
+begin_guest() {
     rm -rf "${chain:?}/g"
-    mkdir -p "$chain/g"
-    python3 - "$n" "$chain/g/chain.json" <<'PYTHON'
+    labguest start -n g "$@" --disk-dir "$data" >/dev/null || fail_ "start"
+}
+
+# So that the disk is read.
+forget_files() {
+    sync
+    echo 3 >/proc/sys/vm/drop_caches
+}
+
+destroy_and_restore() {
+    "$SYSTEM_XL" destroy g && "$SYSTEM_XL" restore "$data/image"
+}
+
+part_pause() {
+    begin_guest -d 2 -m 256
+    note "pause with memory (${XENLAB_GUEST_TYPE:-pv}, 256 MiB), median of $rounds, ms as the guest saw them"
+    # A guest with more memory than dom0 may hold back from the disk, which is what
+    # guests have: no image of theirs disappears in the page cache.
+    note "the disk is felt: dom0 may hold back 16 MiB from it"
+    echo 8388608 >/proc/sys/vm/dirty_background_bytes
+    echo 16777216 >/proc/sys/vm/dirty_bytes
+    pauses
+    note "the page cache takes most of it: Linux' own limits, 10 and 20 %"
+    echo 10 >/proc/sys/vm/dirty_background_ratio
+    echo 20 >/proc/sys/vm/dirty_ratio
+    pauses
+    labguest destroy g >/dev/null
+}
+
+part_restore() {
+    local ours=() theirs=() i a b
+    note "back to a saved guest, which is destroyed first: median of $rounds, ms; nothing in the page cache"
+    begin_guest -d 2 -m 256
+    for i in $(seq "$rounds"); do
+        timed "$SYSTEM_XL" save -c g "$data/image"
+        forget_files
+        timed destroy_and_restore
+        theirs+=("$ms")
+        check "the system's own is back" labguest healthy g
+        rm -f "$data/image"
+        timed xl snapshot-create g "r$i"
+        forget_files
+        timed xl snapshot-revert --no-undo g "r$i"
+        ours+=("$ms")
+        check "and ours" labguest healthy g
+        timed xl snapshot-delete g "r$i"
+    done
+    a=$(median "${ours[@]}")
+    b=$(median "${theirs[@]}")
+    printf '%-34s %8s ms\n' "xl destroy and xl restore" "$b" "xl snapshot-revert" "$a"
+    awk -v a="$a" -v b="$b" 'BEGIN { printf "%-34s %8.2f\n", "ratio", a / b }'
+    labguest destroy g >/dev/null
+}
+
+part_disks() {
+    local disks i create pause delete
+    note "disks alone: the whole command, median of $rounds, ms; and the pause it caused"
+    printf '%-10s %8s %8s %8s\n' disks create pause delete
+    for disks in 1 4 8; do
+        begin_guest -d "$disks"
+        create=()
+        pause=()
+        delete=()
+        for i in $(seq "$rounds"); do
+            timed xl snapshot-create --disk-only g "d$i"
+            create+=("$ms")
+            pause+=("$(xl snapshot-info --json g "d$i" |
+                python3 -c 'import json, sys; print(json.load(sys.stdin)["snapshot"]["pause_us"] // 1000)')")
+            timed xl snapshot-delete g "d$i"
+            delete+=("$ms")
+        done
+        printf '%-10s %8s %8s %8s\n' "$disks" "$(median "${create[@]}")" \
+            "$(median "${pause[@]}")" "$(median "${delete[@]}")"
+        labguest destroy g >/dev/null
+    done
+}
+
+part_chains() {
+    local n listed created
+    begin_guest -d 8
+    note "long chains: ms, and what the system's 'xl list' takes here"
+    timed "$SYSTEM_XL" list
+    printf '%-34s %8s ms\n' "xl list" "$ms"
+    printf '%-10s %8s %8s %8s\n' snapshots list create delete
+    for n in 10 1000 10000; do
+        rm -rf "${chain:?}/g"
+        mkdir -p "$chain/g"
+        python3 - "$n" "$chain/g/chain.json" <<'PYTHON'
 import json, sys
 n = int(sys.argv[1])
 nodes = []
@@ -121,14 +172,20 @@ for i in range(1, n + 1):
 json.dump({"version": 1, "domain": "g", "next_serial": n + 1, "current": n,
            "snapshots": nodes}, open(sys.argv[2], "w"))
 PYTHON
-    timed xl snapshot-list g
-    listed=$ms
-    timed xl snapshot-create --disk-only g extra
-    created=$ms
-    timed xl snapshot-delete g extra
-    printf '%-10s %8s %8s %8s\n' "$n" "$listed" "$created" "$ms"
+        timed xl snapshot-list g
+        listed=$ms
+        timed xl snapshot-create --disk-only g extra
+        created=$ms
+        timed xl snapshot-delete g extra
+        printf '%-10s %8s %8s %8s\n' "$n" "$listed" "$created" "$ms"
+    done
+
+    labguest destroy g >/dev/null
+}
+
+for part in pause restore disks chains; do
+    case $parts in *" $part "*) "part_$part" ;; esac
 done
 
-labguest destroy g >/dev/null
 umount "$chain"
 finish

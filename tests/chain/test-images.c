@@ -1081,7 +1081,7 @@ static void rules_of_clones(void **state)
 
 static void ten_thousand(void **state)
 {
-    const int num = 10000;
+    const int num = util_so_many(10000);
     struct chain_model *m = *state;
     struct chain_image_step step;
     const chain_image **images;

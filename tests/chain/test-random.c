@@ -119,7 +119,7 @@ static void random_changes(void **state)
     uint64_t seed = given ? strtoull(given, NULL, 0) : 20261120, round;
     struct oracle o;
     struct chain_model m;
-    int i;
+    int i, steps = util_so_many(300);
 
     print_message("CHAIN_TEST_SEED=%" PRIu64 "\n", seed);
     for (round = 0; round < 20; round++) {
@@ -127,7 +127,7 @@ static void random_changes(void **state)
         o.next = 1;
         chain_model_init(&m);
         assert_int_equal(0, chain_model_set_empty(&m, "guest", NULL));
-        for (i = 0; i < 300; i++) {
+        for (i = 0; i < steps; i++) {
             step(&o, &m, &seed);
             compare(&o, &m);
         }
@@ -143,10 +143,11 @@ static void random_damage(void **state)
     struct chain_model m;
     uint64_t seed = 77;
     size_t num, i, round;
+    size_t rounds = (size_t)util_so_many(300);
     bool seen[50];
     char name[8];
 
-    for (round = 0; round < 300; round++) {
+    for (round = 0; round < rounds; round++) {
         chain_model_init(&m);
         assert_int_equal(0, chain_model_set_empty(&m, "guest", NULL));
         for (i = 0; i < 50; i++) {

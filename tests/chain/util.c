@@ -197,3 +197,8 @@ uint32_t util_random(uint64_t *state)
     *state = *state * 6364136223846793005u + 1442695040888963407u;
     return (uint32_t)(*state >> 32);
 }
+
+int util_so_many(int number)
+{
+    return getenv("UNDER_VALGRIND") ? number / 10 : number;
+}

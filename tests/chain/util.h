@@ -54,4 +54,8 @@ void util_assert_sound(const struct chain_model *model);
 /* A generator of our own: what it yields depends on the seed alone. */
 uint32_t util_random(uint64_t *state);
 
+/* Of a number of rounds, or a size, what there is time for: under valgrind
+ * (tests/valgrind.mk) a tenth. */
+int util_so_many(int number);
+
 #endif

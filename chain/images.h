@@ -149,6 +149,14 @@ int chain_images_freed(const struct chain_model *model,
 bool chain_images_cloned(const struct chain_model *model, const char *path,
                          const char **by_r);
 
+/*
+ * The name of a domain that was made from the snapshot and whose disks are
+ * overlays on what it froze; each once, in the chain's order. *at_r: where to go on,
+ * at first 0. NULL: no more. (A clone of an internal snapshot has copies.)
+ */
+const char *chain_images_next_clone(const struct chain_model *model,
+                                    const chain_snapshot *snapshot, int *at_r);
+
 /* ---- changing ---- */
 
 /*

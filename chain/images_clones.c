@@ -37,6 +37,39 @@ bool chain_images_cloned(const struct chain_model *model, const char *path,
     return false;
 }
 
+static bool froze(const chain_snapshot *snapshot, const char *path)
+{
+    int i;
+
+    for (i = 0; i < snapshot->num_disks; i++) {
+        const chain_disk *disk = &snapshot->disks[i];
+
+        if (disk->treatment == CHAIN_DISK_TREATMENT_EXTERNAL && disk->path &&
+            path && !strcmp(disk->path, path))
+            return true;
+    }
+    return false;
+}
+
+const char *chain_images_next_clone(const struct chain_model *model,
+                                    const chain_snapshot *snapshot, int *at_r)
+{
+    const chain_image *images = model->tree.images;
+    int i, at;
+
+    for (at = *at_r; at < model->tree.num_images; at++) {
+        if (!images[at].clone || !froze(snapshot, images[at].backing)) continue;
+        for (i = 0; i < at; i++)
+            if (images[i].clone && !strcmp(images[i].clone, images[at].clone) &&
+                froze(snapshot, images[i].backing))
+                break;
+        if (i < at) continue;
+        *at_r = at + 1;
+        return images[at].clone;
+    }
+    return NULL;
+}
+
 int chain_images_add_clone(struct chain_model *model, const char *path,
                            libxl_disk_format format, const char *backing,
                            const char *clone, struct chain_error *err)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "chain/images.h"
 #include "xl/output.h"
 #include "xl/text.h"
 
@@ -54,7 +55,8 @@ int output_text_info(const struct manage_view *view,
 {
     const chain_snapshot *parent = chain_model_parent(&view->chain, snapshot);
     char buf[TEXT_PAUSE_LEN];
-    int i;
+    const char *clone;
+    int i, at = 0;
 
     (void)err;              /* there is nothing here that may fail */
     print_field("name:", snapshot->name);
@@ -74,6 +76,8 @@ int output_text_info(const struct manage_view *view,
         print_disk(&snapshot->disks[i]);
     print_field("parent:", parent ? parent->name : "none");
     print_children(&view->chain.tree, snapshot);
+    while ((clone = chain_images_next_clone(&view->chain, snapshot, &at)))
+        print_field("clone:", clone);
     print_field("current:", snapshot->serial == view->chain.tree.current
                 ? "yes" : "no");
     return 0;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "chain/images.h"
 #include "xl/output_json_write.h"
 #include "xl/output_list.h"
 
@@ -12,7 +13,8 @@ int output_json_info(const struct manage_view *view,
 {
     const chain_tree *tree = &view->chain.tree;
     xjson_writer *w = write_begin();
-    int i;
+    const char *clone;
+    int i, at = 0;
 
     if (w) {
         write_text(w, "domain", view->domain);
@@ -34,6 +36,11 @@ int output_json_info(const struct manage_view *view,
             if (tree->snapshots[i].parent == snapshot->serial)
                 xjson_write_string(w, tree->snapshots[i].name);
         }
+        xjson_write_array_end(w);
+        xjson_write_name(w, "clones");
+        xjson_write_array(w);
+        while ((clone = chain_images_next_clone(&view->chain, snapshot, &at)))
+            xjson_write_string(w, clone);
         xjson_write_array_end(w);
         xjson_write_object_end(w);
     }

@@ -958,6 +958,30 @@ static void clone(struct chain_model *m, const char *path, const char *backing)
     must(chain_images_add_clone(m, path, QCOW2, backing, "twin", &err), &err);
 }
 
+static void clones_of_a_snapshot(void **state)
+{
+    struct chain_model *m = *state;
+    struct chain_error err;
+    int at = 0;
+
+    set_active(m, "xvda", "/base");
+    external(m, "a", "/base", "/1");
+    external(m, "b", "/1", "/2");
+    clone(m, "/twin", "/1");
+    must(chain_images_add_clone(m, "/x", QCOW2, "/base", "other", &err), &err);
+    clone(m, "/again", "/1");
+    assert_null(chain_images_next_clone(
+        m, &(chain_snapshot){ .num_disks = 0 }, &at));
+    at = 0;
+    assert_string_equal("twin", chain_images_next_clone(
+        m, chain_model_by_name(m, "b"), &at));
+    assert_null(chain_images_next_clone(m, chain_model_by_name(m, "b"), &at));
+    at = 0;
+    assert_string_equal("other", chain_images_next_clone(
+        m, chain_model_by_name(m, "a"), &at));
+    assert_null(chain_images_next_clone(m, chain_model_by_name(m, "a"), &at));
+}
+
 static void a_clone_keeps_all_below_it(void **state)
 {
     struct chain_model *m = *state;
@@ -1134,6 +1158,7 @@ int main(void)
         T(internal_snapshots_read_through),
         T(internal_snapshots_keep_their_image), T(left_alone),
         T(done_refuses), T(damaged), T(rules),
+        T(clones_of_a_snapshot),
         T(a_clone_keeps_all_below_it), T(a_clone_is_never_merged),
         T(clones_refused), T(rules_of_clones), T(ten_thousand),
     };

@@ -161,6 +161,25 @@ is "info: JSON" "$(json '[d["domain"]] + [d["snapshot"][x] for x in
     ("name", "parent", "children", "current", "domain_uuid")]')" \
     "['web1', 'patched', 'base', ['try-a', 'try-b'], False, \
 'ac2b3e4c-1d4a-4b43-8f22-1f8a3c2a0001']"
+external=$(snapshot 1 0 frozen | python3 -c 'import json, sys
+s = json.load(sys.stdin)
+s.update(memory=False, memory_bytes=0)
+s["disks"][0] = {"vdev": "xvda", "path": "/img/a.qcow2", "format": "qcow2",
+                 "treatment": "external", "handle": {}}
+print(json.dumps(s))')
+chain web9 1 "$external" | python3 -c 'import json, sys
+c = json.load(sys.stdin)
+image = lambda path, **more: dict({"path": path, "format": "qcow2", "ours": False}, **more)
+c["images"] = [image("/img/a.qcow2"), image("/img/b.qcow2", backing="/img/a.qcow2")] + [
+    image("/img/%s" % of, backing="/img/a.qcow2", clone=of[:-1]) for of in ("one1", "two1", "one2")]
+c["active"] = [{"vdev": "xvda", "path": "/img/b.qcow2", "format": "qcow2"}]
+print(json.dumps(c))' | put web9.chain
+run "$xl" snapshot-info web9
+is "info: each clone once" "$(printf '%s\n' "$out" | grep ^clone)" \
+"clone:        one
+clone:        two"
+run "$xl" snapshot-info --json web9
+is "the same as JSON" "$(json 'd["snapshot"]["clones"]')" "['one', 'two']"
 run "$xl" snapshot-info web1 nothing
 is "info of what is not there" "$status" 3
 like "info of what is not there" "$err" \

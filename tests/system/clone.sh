@@ -74,6 +74,7 @@ check "has made nothing" none_of twin
 check "clone" xl snapshot-clone g e1 twin
 sed 's/^/        /' "$OUTPUT"
 check "the clone counts" labguest wait twin
+check_output '^clone: +twin$' "info names it" xl snapshot-info g e1
 count=$(guest_count twin)
 echo "        snapshot at $at, original at $present, clone at $count"
 check "from where the snapshot was" test "$count" -lt "$(guest_count g)" -a "$count" -lt $((at + 15 * 20))

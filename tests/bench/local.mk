@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Figures, not tests. bench.sh runs in the lab: see there.
-EXTRA_DIST += tests/bench/bench.sh tests/bench/disks.py
+EXTRA_DIST += tests/bench/bench.sh tests/bench/debian-drive \
+	tests/bench/debian.sh tests/bench/disks.py
 
 .PHONY: bench-disks
 bench-disks: tests/interop/qdisk-probe$(EXEEXT) \

@@ -4,7 +4,7 @@
 # others left out are too long under it (minutes each), and run under the
 # sanitizers. With UNDER_VALGRIND set some make fewer rounds.
 VALGRIND_LEFT_OUT = %.sh %.py tests/chain/test-plug tests/chain/test-fault \
-	tests/fuzz/image tests/fuzz/stream
+	$(fuzz_tests)
 VALGRIND = valgrind --quiet --leak-check=full --error-exitcode=99 \
 	--child-silent-after-fork=yes
 

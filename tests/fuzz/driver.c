@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,16 +55,59 @@ static void change(uint8_t *data, size_t *size)
     }
 }
 
-int main(void)
+/* ---- files ---- */
+
+static void run_file(const char *path)
 {
-    const char *given = getenv("SEED"), *wanted = getenv("FUZZ_RUNS");
-    long runs = wanted ? atol(wanted) : RUNS, i;
+    FILE *file = fopen(path, "rb");
+    uint8_t *data = NULL;
+    long size = -1;
+
+    if (file && !fseek(file, 0, SEEK_END)) size = ftell(file);
+    if (size >= 0) data = malloc((size_t)size + 1);
+    if (!data || fseek(file, 0, SEEK_SET) ||
+        fread(data, 1, (size_t)size, file) != (size_t)size) {
+        perror(path);
+        exit(99);
+    }
+    fclose(file);
+    LLVMFuzzerTestOneInput(data, (size_t)size);
+    free(data);
+}
+
+/* All of found/NAME/, in any order; few targets have one. */
+static void run_found(const char *name)
+{
+    const char *srcdir = getenv("srcdir");
+    struct dirent *entry;
+    char path[4096];
+    DIR *dir;
+    int num = 0;
+
+    snprintf(path, sizeof(path), "%s/tests/fuzz/found/%s", srcdir ? srcdir : ".",
+             name);
+    dir = opendir(path);
+    if (!dir && errno != ENOENT) {
+        perror(path);
+        exit(99);
+    }
+    while (dir && (entry = readdir(dir))) {
+        if (entry->d_name[0] == '.') continue;
+        snprintf(path, sizeof(path), "%s/tests/fuzz/found/%s/%s",
+                 srcdir ? srcdir : ".", name, entry->d_name);
+        run_file(path);
+        num++;
+    }
+    if (dir) closedir(dir);
+    printf("%d inputs that once found something\n", num);
+}
+
+static void run_changed(long runs)
+{
     uint8_t *sound = NULL, *data;
     size_t size = 0, n, changes;
+    long i;
 
-    seed = given ? (unsigned)atoi(given) : (unsigned)time(NULL) ^ (unsigned)getpid();
-    printf("SEED=%u FUZZ_RUNS=%ld\n", seed, runs);
-    fflush(stdout);
     for (i = 0; i < runs; i++) {
         if (i % 64 == 0) {
             free(sound);
@@ -71,12 +116,29 @@ int main(void)
         }
         n = size;
         data = malloc(n + 1);
-        if (!data) return 99;
+        if (!data) exit(99);
         memcpy(data, sound, n);
         for (changes = below(4) + 1; changes; changes--) change(data, &n);
         LLVMFuzzerTestOneInput(data, n);
         free(data);
     }
     free(sound);
+}
+
+/* Without arguments the test; else these files, one after the other. */
+int main(int argc, char **argv)
+{
+    const char *given = getenv("SEED"), *wanted = getenv("FUZZ_RUNS");
+    long runs = wanted ? atol(wanted) : RUNS;
+    int i;
+
+    LLVMFuzzerInitialize(&argc, &argv);
+    for (i = 1; i < argc; i++) run_file(argv[i]);
+    if (argc > 1) return 0;
+    run_found(program_invocation_short_name);
+    seed = given ? (unsigned)atoi(given) : (unsigned)time(NULL) ^ (unsigned)getpid();
+    printf("SEED=%u FUZZ_RUNS=%ld\n", seed, runs);
+    fflush(stdout);
+    run_changed(runs);
     return 0;
 }

@@ -142,6 +142,8 @@ void chain_memory_merged(struct chain_model *model,
         if (tree->snapshots[i].serial != step->heir) continue;
         tree->snapshots[i].memory_base = base;
         tree->snapshots[i].memory_bytes = bytes;
+        free(tree->snapshots[i].memory_sha256);
+        tree->snapshots[i].memory_sha256 = NULL;
     }
     for (i = 0; i < tree->num_memories; i++) {
         chain_memory *m = &tree->memories[i];

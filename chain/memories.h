@@ -43,7 +43,7 @@ struct chain_memory_step chain_memories_next(const struct chain_model *model,
                                              uint64_t after);
 
 /* The heir has become one with the hidden one, which is gone from the tree;
- * bytes: of the heir's file. Without heir it is simply gone. */
+ * bytes: of the heir's file, whose SHA-256 is another one now. Without heir it is simply gone. */
 void chain_memory_merged(struct chain_model *model,
                          const struct chain_memory_step *step, uint64_t bytes);
 

@@ -424,7 +424,21 @@ int chain_model_set_memory(struct chain_model *model, uint64_t serial,
     if (rc) return rc;
     s->memory_bytes = memory_bytes;
     s->ram_bytes = ram_bytes;
-    return 0;
+    return replace_string(&s->memory_sha256, NULL, err);
+}
+
+int chain_model_set_memory_sha256(struct chain_model *model, uint64_t serial,
+                                  const char *sha256, struct chain_error *err)
+{
+    chain_snapshot *s, changed;
+    int rc;
+
+    rc = find_to_change(model, serial, &s, err);
+    if (rc) return rc;
+    changed = *s;
+    changed.memory_sha256 = (char *)sha256;
+    rc = chain_snapshot_check(&changed, err);
+    return rc ? rc : replace_string(&s->memory_sha256, sha256, err);
 }
 
 int chain_model_set_parent(struct chain_model *model, uint64_t serial,

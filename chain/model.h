@@ -131,10 +131,15 @@ int chain_model_set_description(struct chain_model *model, uint64_t serial,
                                 const char *description,
                                 struct chain_error *err);
 
-/* Of its memory image: see the type. */
+/* Of its memory image: see the type. It is another one than before: what was known of
+ * the file's SHA-256 is forgotten. */
 int chain_model_set_memory(struct chain_model *model, uint64_t serial,
                            uint64_t memory_bytes, uint64_t ram_bytes,
                            struct chain_error *err);
+
+/* NULL: it is not known. ERROR_INVAL when it is none, or there is no memory. */
+int chain_model_set_memory_sha256(struct chain_model *model, uint64_t serial,
+                                  const char *sha256, struct chain_error *err);
 
 /* Hang a snapshot, and all that descends from it, on another parent; 0: it
  * becomes a root. ERROR_INVAL when parent is the snapshot itself, descends

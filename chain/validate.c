@@ -117,13 +117,19 @@ static int disks_check(const chain_snapshot *snapshot, struct chain_error *err)
     return 0;
 }
 
+static bool is_sha256(const char *s)
+{
+    return strlen(s) == 64 && strspn(s, "0123456789abcdef") == 64;
+}
+
 static int memory_check(const chain_snapshot *snapshot,
                         struct chain_error *err)
 {
     const char *what = snapshot->live ? "live"
                      : snapshot->memory_bytes ? "memory_bytes"
                      : snapshot->ram_bytes ? "ram_bytes"
-                     : snapshot->memory_base ? "memory_base" : NULL;
+                     : snapshot->memory_base ? "memory_base"
+                     : snapshot->memory_sha256 ? "memory_sha256" : NULL;
 
     if (snapshot->memory && snapshot->state == CHAIN_DOMAIN_STATE_OFF)
         return chain_error_set(err, ERROR_INVAL,
@@ -131,6 +137,9 @@ static int memory_check(const chain_snapshot *snapshot,
     if (!snapshot->memory && what)
         return chain_error_set(err, ERROR_INVAL,
             "%s: the snapshot is without memory", what);
+    if (snapshot->memory_sha256 && !is_sha256(snapshot->memory_sha256))
+        return chain_error_set(err, ERROR_INVAL, "memory_sha256: it is not 64"
+                               " hexadecimal digits in lower case");
     return 0;
 }
 

@@ -11,6 +11,7 @@
 
 #include "chain/images.h"
 #include "chain/name.h"
+#include "manage/digest.h"
 #include "manage/disk_choice.h"
 #include "manage/hook.h"
 #include "manage/internal.h"
@@ -368,8 +369,25 @@ static int take(struct create *c)
     return rc;
 }
 
+/* The guest runs on meanwhile. The file has just been written, and is read from dom0's
+ * cache for the most part. */
+static int count_digest(struct create *c)
+{
+    char hex[DIGEST_HEX];
+    int rc;
+
+    if (!c->snapshot.memory || !c->args->memory_sha256) return 0;
+    rc = digest_file(c->memory_fd, "the memory image", hex, c->op.err);
+    if (rc) return rc;
+    c->snapshot.memory_sha256 = strdup(hex);
+    return c->snapshot.memory_sha256 ? 0 : manage_fail_nomem(c->op.err);
+}
+
 static int record_result(struct create *c)
 {
+    int rc = count_digest(c);
+
+    if (rc) return rc;
     c->snapshot.created = time(NULL);
     c->snapshot.memory_bytes = c->result.memory_bytes;
     c->snapshot.ram_bytes = c->result.ram_bytes;

@@ -14,6 +14,7 @@
 
 #include "chain/_chain_types_json.h"
 #include "manage/config_json.h"
+#include "manage/digest.h"
 #include "manage/internal.h"
 #include "manage/memory.h"
 #include "manage/new_file.h"
@@ -30,6 +31,9 @@ struct export {
     int out;                            /* where it goes */
     char *work_dir;
     struct tar_writer *tar;
+    struct memory_files memory;         /* the snapshot's, checked */
+    struct new_file merged;             /* as one, if it builds on others */
+    char sha256[DIGEST_HEX];            /* of what goes out; "": not counted */
 };
 
 static bool has_disk(const chain_disk *disk)
@@ -127,6 +131,51 @@ static int open_output(struct export *e)
 
 /* ---- the members ---- */
 
+/* One that builds on others goes as a whole one. */
+static int merge_memory(struct export *e, const struct memory_files *memory)
+{
+    libxl_domain_snapshot_args args;
+    libxl_snapshot_diag diag;
+    uint64_t bytes;
+    int rc;
+
+    libxl_snapshot_diag_init(&diag);
+    libxl_domain_snapshot_args_init(&args);
+    rc = new_file_scratch(&e->merged, e->work_dir, e->op.err);
+    if (rc) goto out;
+    rc = libxl_memory_image_merge(e->op.m->sctx, memory->files, memory->num,
+                                  args.memory_level, e->merged.fd, &bytes, &diag);
+    if (rc) memory_fail(e->op.err, rc, &diag);
+out:
+    libxl_snapshot_diag_dispose(&diag);
+    libxl_domain_snapshot_args_dispose(&args);
+    return rc;
+}
+
+/* Before the manifest, which says what its SHA-256 is, if that was counted before. */
+static int open_memory(struct export *e)
+{
+    const char *noted = e->snapshot->memory_sha256;
+    struct memory_files *memory = &e->memory;
+    int rc;
+
+    if (!e->snapshot->memory) return 0;
+    manage_reached(e->op.m, "export:memory");
+    rc = memory_files_open(&e->op, e->snapshot->serial, memory);
+    if (!rc) rc = memory_files_verify(&e->op, memory);
+    if (!rc)
+        rc = digest_check(memory->files[0].fd, memory->paths[0], noted, e->op.err);
+    if (rc) return rc;
+    if (memory->num == 1) {
+        if (noted) strcpy(e->sha256, noted);
+        return 0;
+    }
+    rc = merge_memory(e, memory);
+    if (!rc && noted)
+        rc = digest_file(e->merged.fd, TAR_MEMORY, e->sha256, e->op.err);
+    return rc;
+}
+
 static int write_manifest(struct export *e)
 {
     chain_snapshot record = *e->snapshot;
@@ -136,6 +185,7 @@ static int write_manifest(struct export *e)
 
     /* The archive has all of it. */
     record.memory_base = 0;
+    record.memory_sha256 = *e->sha256 ? e->sha256 : NULL;
     if (xjson_writer_alloc(true, &w)) return manage_fail_nomem(e->op.err);
     xjson_write_object(w);
     xjson_write_member_uint(w, "version", TAR_VERSION);
@@ -170,47 +220,15 @@ static int write_config(struct export *e)
     return rc;
 }
 
-/* One that builds on others goes as a whole one. */
-static int write_merged(struct export *e, const struct memory_files *memory)
-{
-    libxl_domain_snapshot_args args;
-    libxl_snapshot_diag diag;
-    struct new_file copy;
-    uint64_t bytes;
-    int rc;
-
-    libxl_snapshot_diag_init(&diag);
-    libxl_domain_snapshot_args_init(&args);
-    new_file_init(&copy);
-    rc = new_file_scratch(&copy, e->work_dir, e->op.err);
-    if (rc) goto out;
-    rc = libxl_memory_image_merge(e->op.m->sctx, memory->files, memory->num,
-                                  args.memory_level, copy.fd, &bytes, &diag);
-    if (rc) memory_fail(e->op.err, rc, &diag);
-    else rc = tar_writer_file(e->tar, TAR_MEMORY, copy.fd, TAR_MEMORY);
-out:
-    new_file_dispose(&copy);
-    libxl_snapshot_diag_dispose(&diag);
-    libxl_domain_snapshot_args_dispose(&args);
-    return rc;
-}
-
 static int write_memory(struct export *e)
 {
-    struct memory_files memory;
-    int rc;
+    const struct memory_files *memory = &e->memory;
 
     if (!e->snapshot->memory) return 0;
-    manage_reached(e->op.m, "export:memory");
-    memory_files_init(&memory);
-    rc = memory_files_open(&e->op, e->snapshot->serial, &memory);
-    if (!rc) rc = memory_files_verify(&e->op, &memory);
-    if (!rc)
-        rc = memory.num > 1 ? write_merged(e, &memory)
-           : tar_writer_file(e->tar, TAR_MEMORY, memory.files[0].fd,
-                             memory.paths[0]);
-    memory_files_dispose(&memory);
-    return rc;
+    return memory->num > 1 ? tar_writer_file(e->tar, TAR_MEMORY, e->merged.fd,
+                                             TAR_MEMORY)
+         : tar_writer_file(e->tar, TAR_MEMORY, memory->files[0].fd,
+                           memory->paths[0]);
 }
 
 static int write_disk(struct export *e, const chain_disk *disk)
@@ -256,6 +274,7 @@ static int write_all(struct export *e)
 
     rc = tar_writer_open(e->out, e->args->path, e->args->compress, &e->tar,
                          e->op.err);
+    if (!rc) rc = open_memory(e);
     if (!rc) rc = write_manifest(e);
     if (!rc) rc = write_config(e);
     if (!rc) rc = write_memory(e);
@@ -354,6 +373,8 @@ int manage_export(struct manage *m, const struct manage_export *args,
 
     operation_init(&e.op);
     new_file_init(&e.file);
+    new_file_init(&e.merged);
+    memory_files_init(&e.memory);
     prediction_init(&e.predicted);
     rc = prepare(&e, m, err);
     if (!rc) rc = preflight(&e);
@@ -371,6 +392,8 @@ out:
     free(e.work_dir);
     prediction_dispose(&e.predicted);
     new_file_dispose(&e.file);
+    new_file_dispose(&e.merged);
+    memory_files_dispose(&e.memory);
     operation_dispose(&e.op);
     return rc;
 }

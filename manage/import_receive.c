@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "manage/digest.h"
 #include "manage/import_parts.h"
 #include "manage/memory.h"
 #include "manage/save_image.h"
@@ -73,6 +74,9 @@ static int receive_memory(struct import *in)
     if (!rc) rc = memory_create(op, s->serial, &fd);
     if (rc) return rc;
     rc = receive(in, fd, &s->memory_bytes);
+    if (!rc)
+        rc = digest_check(fd, "the archive's " TAR_MEMORY, s->memory_sha256,
+                          op->err);
     close(fd);
     return rc ? rc : check_memory(in);
 }

@@ -10,6 +10,7 @@ libmanage_la_SOURCES = \
 	manage/create.c \
 	manage/delete.c \
 	manage/detached.c \
+	manage/digest.c manage/digest.h \
 	manage/disk_choice.c manage/disk_choice.h \
 	manage/disk_snapshots.c \
 	manage/disks.c \

@@ -244,6 +244,7 @@ struct manage_create {
     uint64_t memory_buffer;     /* of dom0's memory, in bytes, for pages; 0: the
                                  * library chooses */
     int memory_level;           /* zstd's; 0: the library chooses; -1: not packed */
+    bool memory_sha256;         /* count the memory image's */
     bool quiesce;               /* the guest's file systems frozen around it;
                                  * needs disk_only */
     uint32_t quiesce_timeout_ms;    /* for each answer of its agent; 0: the

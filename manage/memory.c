@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "chain/memories.h"
+#include "manage/digest.h"
 #include "manage/memory.h"
 #include "manage/note.h"
 
@@ -274,8 +275,26 @@ static int parts(struct operation *op, const struct chain_memory_step *step,
     return rc;
 }
 
+/*
+ * Of the heir's new file, when there was one of the old. The chain forgets that first:
+ * it may lack one for a while, but never has one that is of another file.
+ */
+static int renew_digest(struct operation *op, uint64_t serial,
+                        const struct replacement *r, char hex[DIGEST_HEX])
+{
+    const chain_snapshot *s = chain_model_by_serial(&op->chain, serial);
+    struct chain_error why;
+    int rc;
+
+    if (!s || !s->memory_sha256) return 0;
+    rc = digest_file(r->fd, r->temporary, hex, op->err);
+    if (rc) return rc;
+    rc = chain_model_set_memory_sha256(&op->chain, serial, NULL, &why);
+    return rc ? manage_fail_chain(op->err, &why) : operation_save(op);
+}
+
 static int merge(struct operation *op, const struct chain_memory_step *step,
-                 uint64_t *bytes_r)
+                 uint64_t *bytes_r, char hex[DIGEST_HEX])
 {
     struct replacement r = { .fd = -1 };
     libxl_domain_snapshot_args args;
@@ -308,7 +327,8 @@ static int merge(struct operation *op, const struct chain_memory_step *step,
         goto out;
     }
     manage_reached(op->m, "memory:merged");
-    rc = replacement_publish(op, step->heir, &r);
+    rc = renew_digest(op, step->heir, &r, hex);
+    if (!rc) rc = replacement_publish(op, step->heir, &r);
 out:
     if (rc && made) unlink(r.temporary);
     replacement_dispose(&r);
@@ -320,16 +340,21 @@ out:
 
 static int settle_one(struct operation *op, const struct chain_memory_step *step)
 {
+    char sha256[DIGEST_HEX] = "";
     struct chain_error why;
     uint64_t bytes = 0;
     int rc;
 
     if (step->heir) {
-        rc = merge(op, step, &bytes);
+        rc = merge(op, step, &bytes, sha256);
         if (rc) return rc;
         manage_reached(op->m, "memory:replaced");
     }
     chain_memory_merged(&op->chain, step, bytes);
+    if (*sha256) {
+        rc = chain_model_set_memory_sha256(&op->chain, step->heir, sha256, &why);
+        if (rc) return manage_fail_chain(op->err, &why);
+    }
     rc = operation_save(op);
     if (rc) return rc;
     manage_reached(op->m, "memory:published");

@@ -285,6 +285,11 @@ static int add(struct redefine *r, const struct dump *dump)
         snapshot.memory = snapshot.live = false;
         snapshot.memory_bytes = snapshot.ram_bytes = 0;
     }
+    /* It gets another file than it had, or none. */
+    if (r->args->without_memory || r->args->memory) {
+        free(snapshot.memory_sha256);
+        snapshot.memory_sha256 = NULL;
+    }
     snapshot.memory_base = r->args->without_memory || r->args->memory ? 0
                          : base_serial(r, &dump->snapshot);
     snapshot.parent = parent_serial(op, dump);

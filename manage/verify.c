@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "chain/memories.h"
+#include "manage/digest.h"
 #include "manage/internal.h"
 #include "manage/memory.h"
 
@@ -49,6 +50,14 @@ static void verify_dispose(struct verify *v)
     operation_dispose(&v->op);
 }
 
+/* NULL: of an image that no snapshot has any more, or where nobody asked for it. */
+static const char *noted_sha256(const struct operation *op, uint64_t serial)
+{
+    const chain_snapshot *s = chain_model_by_serial(&op->chain, serial);
+
+    return s ? s->memory_sha256 : NULL;
+}
+
 /* Its problem is no failure of ours; being out of memory is. */
 static int read_image(struct verify *v, uint64_t serial, struct image **image_r)
 {
@@ -70,6 +79,9 @@ static int read_image(struct verify *v, uint64_t serial, struct image **image_r)
     op->err = &mine;
     rc = memory_files_open_alone(op, serial, &memory);
     if (!rc) rc = memory_files_verify(op, &memory);
+    if (!rc)
+        rc = digest_check(memory.files[0].fd, memory.paths[0],
+                          noted_sha256(op, serial), &mine);
     op->err = err;
     if (memory.num && !fstat(memory.files[0].fd, &st))
         image->bytes = (uint64_t)st.st_size;

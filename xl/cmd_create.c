@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include <string.h>
+
 #include "xl/cmdtable.h"
 #include "xl/command.h"
 #include "xl/diskspec.h"
@@ -10,7 +12,7 @@
 enum {
     OPT_DESCRIPTION = OPT_OWN, OPT_DISK_ONLY, OPT_CONFIG, OPT_EXTERNAL,
     OPT_DISKSPEC, OPT_QUIESCE, OPT_QUIESCE_TIMEOUT, OPT_HOOK_TIMEOUT,
-    OPT_MEMORY_BUFFER, OPT_MEMORY_LEVEL, OPT_PAUSE_BUDGET,
+    OPT_MEMORY_BUFFER, OPT_MEMORY_DIGEST, OPT_MEMORY_LEVEL, OPT_PAUSE_BUDGET,
 };
 
 /* As in struct manage_create. */
@@ -28,6 +30,7 @@ static const struct option longopts[] = {
     { "diskspec", required_argument, NULL, OPT_DISKSPEC },
     { "hook-timeout", required_argument, NULL, OPT_HOOK_TIMEOUT },
     { "memory-buffer", required_argument, NULL, OPT_MEMORY_BUFFER },
+    { "memory-digest", required_argument, NULL, OPT_MEMORY_DIGEST },
     { "memory-level", required_argument, NULL, OPT_MEMORY_LEVEL },
     { "pause-budget", required_argument, NULL, OPT_PAUSE_BUDGET },
     { "quiesce", no_argument, NULL, OPT_QUIESCE },
@@ -63,6 +66,12 @@ int main_snapshot_create(struct xl_app *app, int argc, char **argv)
         case OPT_MEMORY_BUFFER:
             args.memory_buffer = options_size(app, optarg);
             break;
+        case OPT_MEMORY_DIGEST:
+            if (strcmp(optarg, "sha256"))
+                options_wrong(app, "--memory-digest: '%s' is not known here, only"
+                              " sha256 is", optarg);
+            args.memory_sha256 = true;
+            break;
         case OPT_MEMORY_LEVEL:
             args.memory_level = (int)options_number(app, optarg, MAX_LEVEL);
             if (!args.memory_level) args.memory_level = NOT_PACKED;
@@ -81,9 +90,10 @@ int main_snapshot_create(struct xl_app *app, int argc, char **argv)
                       "--disk-only");
     if (args.quiesce_timeout_ms && !args.quiesce)
         options_wrong(app, "--quiesce-timeout goes with --quiesce");
-    if (args.disk_only && (args.memory_buffer || args.memory_level))
-        options_wrong(app, "--memory-buffer and --memory-level do not go with"
-                      " --disk-only");
+    if (args.disk_only && (args.memory_buffer || args.memory_level ||
+                           args.memory_sha256))
+        options_wrong(app, "--memory-buffer, --memory-level and --memory-digest"
+                      " do not go with --disk-only");
     if (options_done(app, argc, argv, 1, 2, &status)) {
         diskspecs_dispose(&specs);
         return status;

@@ -28,6 +28,7 @@ const struct cmd_spec cmd_table[] = {
       "--hook-timeout SECONDS  Wait so long for each run of a hook, not 30.\n"
       "--memory-buffer SIZE    So much of dom0's memory (64M, 2G) for the\n"
       "                        guest's pages while it stands still.\n"
+      "--memory-digest sha256  Note the SHA-256 of the memory image.\n"
       "--memory-level N        Pack the memory by zstd's level N; 0: do not.\n"
       "--pause-budget MS       Refuse if the guest is likely to stand still for\n"
       "                        longer.\n"

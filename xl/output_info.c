@@ -69,6 +69,7 @@ int output_text_info(const struct manage_view *view,
                 ? text_size(output_ram(snapshot), buf) : "none");
     if (snapshot->ram_bytes)
         print_field("stored:", text_size(snapshot->memory_bytes, buf));
+    if (snapshot->memory_sha256) print_field("sha256:", snapshot->memory_sha256);
     if (snapshot->state != CHAIN_DOMAIN_STATE_OFF)
         print_field("pause:", text_pause(snapshot->pause_us, buf));
     if (snapshot->quiesced) print_field("quiesced:", "yes");

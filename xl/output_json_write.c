@@ -136,6 +136,7 @@ void write_snapshot_members(xjson_writer *w, const chain_snapshot *snapshot)
     xjson_write_member_bool(w, "memory", snapshot->memory);
     xjson_write_member_uint(w, "memory_bytes", snapshot->memory_bytes);
     xjson_write_member_uint(w, "ram_bytes", snapshot->ram_bytes);
+    xjson_write_member_string(w, "memory_sha256", snapshot->memory_sha256);
     xjson_write_member_bool(w, "live", snapshot->live);
     xjson_write_member_uint(w, "pause_us", snapshot->pause_us);
     xjson_write_member_uint(w, "pause_memory_us", snapshot->pause_memory_us);

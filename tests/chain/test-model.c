@@ -404,6 +404,12 @@ static void single_rules(void **state)
     BROKEN(a->state = CHAIN_DOMAIN_STATE_OFF,
            a->state = CHAIN_DOMAIN_STATE_RUNNING, "snapshots[0].memory: ");
     BROKEN(a->memory = false, a->memory = true, "snapshots[0].memory_bytes: ");
+    a->memory_sha256 = strdup("0123456789abcdef0123456789abcdef"
+                              "0123456789abcdef0123456789abcdef");
+    BROKEN(a->memory_sha256[63] = 0, a->memory_sha256[63] = 'f',
+           "snapshots[0].memory_sha256: ");
+    BROKEN(a->memory_sha256[0] = 'F', a->memory_sha256[0] = '0',
+           "snapshots[0].memory_sha256: ");
     BROKEN(a->domain_uuid[3] = 'g', a->domain_uuid[3] = '0',
            "snapshots[0].domain_uuid: ");
     BROKEN(a->disks[0].vdev[0] = 0, a->disks[0].vdev[0] = 'x',

@@ -101,6 +101,12 @@ TREES = [
     (set_at("snapshots", 0, "state", "off"), "snapshots[0].memory"),
     (set_at("snapshots", 1, "state", "off"), "snapshots[1].quiesced"),
     (set_at("snapshots", 1, "memory", DROP), "snapshots[1].memory_bytes"),
+    (set_at("snapshots", 1, "memory_sha256", "0" * 63),
+     "snapshots[1].memory_sha256"),
+    (set_at("snapshots", 1, "memory_sha256", "A" * 64),
+     "snapshots[1].memory_sha256"),
+    (set_at("snapshots", 2, "memory_sha256", "0" * 64),
+     "snapshots[2].memory_"),
     (set_at("snapshots", 2, "live", True), "snapshots[2]."),
     (set_at("snapshots", 1, "disks", None), "snapshots[1].disks"),
     (set_at(*DISK, "vdev", DROP), "snapshots[0].disks[0].vdev"),
@@ -266,6 +272,12 @@ class Scene:
             f.write(data)
         os.chmod(self.path(name), 0o600)
 
+    def note_sha256(self, i, sha256):
+        with open(self.path("chain.json"), "rb") as f:
+            tree = json.load(f)
+        tree["snapshots"][i]["memory_sha256"] = sha256
+        self.write("chain.json", tree)
+
     def compare(self, case, sound, place):
         """Both say the same."""
         for what, command in (("reader", (TOOL, "check", self.statedir)),
@@ -363,6 +375,8 @@ def test_directory(s):
           lambda: os.unlink(s.path("snap-1/memory")))
     spoil("empty memory", "snap-1/memory: it is empty",
           lambda: s.write("snap-1/memory", b""))
+    spoil("other memory", "snap-1/memory: its SHA-256 is not that",
+          lambda: s.note_sha256(0, "0" * 64))
     spoil("too much memory", "snap-3/memory: it should not",
           lambda: s.write("snap-3/memory", b"x"))
     spoil("orphan", "snap-4: no snapshot has it",

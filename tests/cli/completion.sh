@@ -89,6 +89,7 @@ files/web2.cfg" snapshot-import --name x files/w
 offers "a directory" "files" snapshot-import --dir f
 offers "a memory image" "files/web1.cfg
 files/web2.cfg" snapshot-redefine --memory = files/w
+offers "a way to name the memory image" "sha256" snapshot-create --memory-digest ""
 offers "a way to compress" "zstd" snapshot-export --compress z
 offers "a domain to adopt for" "db1" snapshot-adopt d
 offers "a snapshot to clone" "before" snapshot-clone --directory files web1 be

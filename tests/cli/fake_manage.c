@@ -358,11 +358,12 @@ int manage_create(struct manage *m, const struct manage_create *args,
     char *created;
     int i, rc;
 
-    note("create [%s] [%s] [%s]%s%s%s%s%s", args->domain,
+    note("create [%s] [%s] [%s]%s%s%s%s%s%s", args->domain,
          args->name ? args->name : "", args->description ? args->description
          : "", args->disk_only ? " disk-only" : "",
          args->external ? " external" : "", args->num_specs ? " specs" : "",
-         args->quiesce ? " quiesce" : "", args->dry_run ? " dry-run" : "");
+         args->quiesce ? " quiesce" : "", args->memory_sha256 ? " sha256" : "",
+         args->dry_run ? " dry-run" : "");
     for (i = 0; i < args->num_specs; i++)
         note("spec [%s] %d [%s] %d%s", args->specs[i].vdev,
              args->specs[i].kind, args->specs[i].file ? args->specs[i].file

@@ -105,7 +105,7 @@ is "JSON: the current one" \
 is "JSON: one, whole" "$(json '[x for x in d["domains"][0]["snapshots"]
                                 if x["name"] == "try-b"][0]')" \
     "{'name': 'try-b', 'description': 'second try', 'created': 1795207534, \
-'state': 'paused', 'memory': True, 'memory_bytes': 268435456, 'ram_bytes': 0, 'live': False, \
+'state': 'paused', 'memory': True, 'memory_bytes': 268435456, 'ram_bytes': 0, 'memory_sha256': None, 'live': False, \
 'pause_us': 143210, 'pause_memory_us': 0, 'pause_disks_us': 0, 'pause_resume_us': 0, 'quiesced': False, 'serial': 4, 'kind': 'internal', \
 'disks': [{'vdev': 'xvda', 'path': '/img/a.qcow2', \
 'format': 'qcow2', 'included': True, 'reason': None, \

@@ -150,8 +150,13 @@ for level in '' -1 20 1x 99999999999; do
     wrong "'$level' is no number from 0 to 19" snapshot-create web1 \
         --memory-level "$level"
 done
-wrong "--memory-buffer and --memory-level do not go with --disk-only" \
-    snapshot-create web1 --disk-only --memory-level 3
+for disk_only in '--memory-level 3' '--memory-buffer 3M' '--memory-digest sha256'; do
+    # shellcheck disable=SC2086 # two words
+    wrong "--memory-buffer, --memory-level and --memory-digest do not go with --disk-only" \
+        snapshot-create web1 --disk-only $disk_only
+done
+wrong "--memory-digest: 'md5' is not known here, only sha256 is" \
+    snapshot-create web1 --memory-digest md5
 wrong "--quiesce is for snapshots without memory: add --disk-only" \
     snapshot-create web1 --quiesce
 wrong "--quiesce-timeout goes with --quiesce" snapshot-create web1 \
@@ -167,6 +172,10 @@ created"
 "$xl" snapshot-create web1 A --memory-buffer=2G --memory-level=19 > /dev/null
 is "memory's options, large" "$(calls)" "create [web1] [A] []
 memory 2147483648 19 budget 0
+created"
+
+"$xl" snapshot-create web1 A --memory-digest sha256 > /dev/null
+is "a digest" "$(calls)" "create [web1] [A] [] sha256
 created"
 
 # Options anywhere, shortened, joined with their argument; -- ends them.

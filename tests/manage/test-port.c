@@ -257,6 +257,65 @@ static void test_plain(void **state)
     free(listed);
 }
 
+/* ---- the memory image's SHA-256 ---- */
+
+/* What sha256sum says of a snapshot's. */
+static char *sha256_of(struct fixture *f, const char *domain)
+{
+    return host_ask("cat %s/%s/snap-*/memory | sha256sum | cut -c 1-64 | tr -d '\\n'",
+                    f->host.state, domain);
+}
+
+static void note_sha256(struct fixture *f, const char *sha256)
+{
+    host_sh("sed -i '/memory_sha256/d; s/\"memory_bytes\"/\"memory_sha256\": \"%s\",\\n"
+            "\"memory_bytes\"/' %s/g/chain.json", sha256, f->host.state);
+}
+
+static void expect_verified(struct fixture *f, const char *problem)
+{
+    struct manage_verified *list;
+    int num;
+
+    assert_int_equal(manage_verify(f->host.manage, "g", "A", &list, &num,
+                                   host_err(&f->host)), 0);
+    assert_int_equal(num, 1);
+    if (problem) assert_non_null(strstr(list[0].problem, problem));
+    else assert_null(list[0].problem);
+    manage_verified_free(list, num);
+}
+
+/* It goes along, and what is not what it says goes nowhere. */
+static void test_sha256(void **state)
+{
+    struct fixture *f = *state;
+    char *sha256 = sha256_of(f, "g"), *there, *changed = strdup(sha256);
+    struct manage_view view;
+
+    note_sha256(f, sha256);
+    expect_verified(f, NULL);
+    assert_int_equal(export_to(f, f->tar, NULL), MANAGE_OK);
+    if (import_as(f, f->tar, "h", "B")) fail_msg("%s", f->host.err.text);
+    there = sha256_of(f, "h");
+    manage_view_init(&view);
+    assert_int_equal(manage_look(f->host.manage, "h", &view,
+                                 host_err(&f->host)), 0);
+    assert_string_equal(view.chain.tree.snapshots[0].memory_sha256, sha256);
+    assert_string_equal(there, sha256);
+    manage_view_dispose(&view);
+
+    assert_non_null(changed);
+    changed[5] = changed[5] == '0' ? '1' : '0';
+    note_sha256(f, changed);
+    expect_verified(f, sha256);
+    host_sh("rm %s", f->tar);
+    assert_int_equal(export_to(f, f->tar, NULL), MANAGE_DAMAGED);
+    assert_non_null(strstr(f->host.err.text, changed));
+    free(changed);
+    free(there);
+    free(sha256);
+}
+
 static void test_zstd(void **state)
 {
     there_and_back(*state, ".zst");
@@ -590,7 +649,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_plain), T(test_zstd), T(test_xz), T(test_bad_compression),
+        T(test_plain), T(test_sha256), T(test_zstd), T(test_xz), T(test_bad_compression),
         T(test_xl_image), T(test_cut), T(test_flipped), T(test_hostile),
         T(test_manifest), T(test_images), T(test_nothing_overwritten),
         T(test_killed), T(test_export_refusals),

@@ -176,6 +176,44 @@ check_said 'would have to stand still for [0-9]+ ms, as far as can be told from 
 check "export d1" xl snapshot-export g d1 "$WORK/d1.tar"
 check "its memory is whole" sh -c "cd '$WORK' && tar -xf d1.tar memory &&
     /src/tools/memory-verify memory"
+
+note "which file it is"
+sha256() {
+    xl snapshot-info --json g "$1" | python3 -c 'import json, sys
+print(json.load(sys.stdin)["snapshot"]["memory_sha256"])'
+}
+is_it() {
+    check_equal "$(sha256sum <"$snapshots/snap-$(serial "$1")/memory" | cut -c 1-64)" \
+        "$(sha256 "$1")" "$1's digest is what sha256sum says"
+}
+check "create n1" xl snapshot-create g n1
+check "create n2" xl snapshot-create --memory-digest sha256 g n2
+check_equal None "$(sha256 n1)" "nobody asked for n1's"
+is_it n2
+old=$(sha256 n2)
+was[n2]=$(digest n2)
+check "export n2" xl snapshot-export g n2 "$WORK/n2.tar"
+check_equal "$(tar -xOf "$WORK/n2.tar" memory | sha256sum | cut -c 1-64)" \
+    "$(tar -xOf "$WORK/n2.tar" manifest.json |
+        python3 -c 'import json, sys; print(json.load(sys.stdin)["snapshot"]["memory_sha256"])')" \
+    "the archive has that of its own file"
+check "killed while n1 becomes one with n2" killed memory:merged n1
+check "recover" xl snapshot-recover g
+check "n2 is another file now" test "$(sha256 n2)" != "$old"
+is_it n2
+all_right n2
+check "it verifies" xl snapshot-verify g n2
+cp "$snapshots/snap-$(serial n2)/memory" "$WORK/kept"
+check "a sound file, but another" cp "$snapshots/snap-$(serial d2)/memory" \
+    "$snapshots/snap-$(serial n2)/memory"
+check_exit 9 "verify" xl snapshot-verify g n2
+check_said 'has the SHA-256 [0-9a-f]{64}, and had [0-9a-f]{64} when it was made' "it says so"
+check_exit 9 "export" xl snapshot-export g n2 "$WORK/n2b.tar"
+check_not "the independent checker" sound
+cp "$WORK/kept" "$snapshots/snap-$(serial n2)/memory"
+check "all is sound again" sound
+back n2
+
 check "create, with 4 MiB for pages" xl snapshot-create --memory-buffer 4M --memory-level 0 g e1
 check "RAM and disks agree" labguest healthy g
 back e1

@@ -51,6 +51,8 @@ def _add_agent(image, tree, kernel):
         source = capture(["chroot", tree, "readlink", "-f", name], "readlink")
         image.file(name.lstrip("/"), initramfs.read(tree + source.strip()),
                    0o755)
+    # By which the agent sets the hardware clock, if there is one.
+    image.symlink("sbin/hwclock", "../bin/busybox")
 
 
 def _guest_image(tree, kernel, counter, path, with_agent):

@@ -27,6 +27,7 @@ XENBUS = "/dev/xen/xenbus"
 RECORD = 128                        # bytes of text at the start of each disk
 COMMANDS = ("poweroff", "reboot", "crash", "resetgap",
             "agent-start", "agent-kill", "agent-stop", "agent-continue")
+CLOCK = "clock:"                    # and seconds, which may be negative
 CHANNEL = "org.qemu.guest_agent.0"
 XS_DIRECTORY, XS_READ, XS_WRITE, XS_ERROR = 1, 2, 11, 16
 
@@ -258,6 +259,26 @@ def cmd_counters(args):
         print(" ".join("%s=%s" % item for item in state.items()))
 
 
+def cmd_clock(args):
+    """The guest's clock against ours, both read when it publishes. It may have
+    read its own up to a fraction of a second before it is seen here."""
+    store = Xenstore()
+    limit = time.monotonic() + args.timeout
+    first = state_of(store, args.name)
+    while True:
+        state = state_of(store, args.name)
+        now = time.clock_gettime({
+            "realtime": time.CLOCK_REALTIME,
+            "monotonic": time.CLOCK_MONOTONIC,
+            "boottime": time.CLOCK_BOOTTIME}[args.field])
+        if first and state and state["monotonic"] != first["monotonic"]:
+            print(int(state[args.field]) - int(now * 1000))
+            return
+        if time.monotonic() > limit:
+            raise Failure("guest '%s' publishes nothing" % args.name)
+        time.sleep(0.02)
+
+
 def cmd_healthy(args):
     """The guest counts, and never found RAM and disks at odds."""
     state = wait(args.name, args.timeout, args.past)
@@ -342,6 +363,15 @@ def cmd_destroy(args):
     shutil.rmtree(home_of(args.name))
 
 
+def action(text):
+    if text not in COMMANDS:
+        if not text.startswith(CLOCK):
+            raise argparse.ArgumentTypeError("not one of %s, %sSECONDS"
+                                             % (", ".join(COMMANDS), CLOCK))
+        int(text[len(CLOCK):])
+    return text
+
+
 def parser():
     p = argparse.ArgumentParser(prog="labguest", allow_abbrev=False,
                                 description=__doc__)
@@ -389,6 +419,12 @@ def parser():
                    help="only make the disks and the config")
     c.add_argument("--no-wait", action="store_true")
 
+    c = command("clock", cmd_clock, "how many ms a clock of the guest's is "
+                "ahead of dom0's, as of the middle of a moment", timeout=60)
+    c.add_argument("name")
+    c.add_argument("field", nargs="?", default="realtime",
+                   choices=["realtime", "monotonic", "boottime"])
+
     c = command("wait", cmd_wait, "wait until the guest counts", timeout=120)
     c.add_argument("name")
     c.add_argument("--past", type=int, help="and is past this count")
@@ -402,7 +438,8 @@ def parser():
     c = command("counters", cmd_counters, "what the guest publishes")
     c.add_argument("name")
     c.add_argument("field", nargs="?", help="count, boot, bad, why, verified, "
-                   "churned, maxgap, files, found or domid")
+                   "churned, maxgap, files, realtime, monotonic, boottime "
+                   "(in ms), found or domid")
 
     c = command("healthy", cmd_healthy, "succeed if the guest counts and "
                 "always found RAM and disks to agree", timeout=120)
@@ -417,7 +454,8 @@ def parser():
 
     c = command("command", cmd_command, "tell the guest to do something")
     c.add_argument("name")
-    c.add_argument("action", choices=COMMANDS)
+    c.add_argument("action", type=action, help=", ".join(COMMANDS) + ", or "
+                   + CLOCK + "SECONDS, by which its wall clock is moved")
 
     for name, function, text in (
             ("cfg", cmd_cfg, "the path of the guest's xl.cfg"),

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/reboot.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "counter.h"
@@ -50,6 +51,14 @@ static bool xenstore(int fd, uint32_t type, const char *payload, size_t length,
     return m.type != XS_ERROR;
 }
 
+static unsigned long long clock_ms(clockid_t clock)
+{
+    struct timespec t;
+
+    clock_gettime(clock, &t);
+    return t.tv_sec * 1000ULL + t.tv_nsec / 1000000;
+}
+
 static void publish(int fd)
 {
     static const char key[] = "data/lab/state";
@@ -61,10 +70,13 @@ static void publish(int fd)
     bad = complaints(why, sizeof(why));
     n += snprintf(payload + n, sizeof(payload) - n,
                   "boot=%016llx count=%llu bad=%u why=%s verified=%llu "
-                  "churned=%llu maxgap=%u files=%llu found=", boot_id,
+                  "churned=%llu maxgap=%u files=%llu realtime=%llu "
+                  "monotonic=%llu boottime=%llu found=", boot_id,
                   (unsigned long long)count, bad, why,
                   (unsigned long long)verified, (unsigned long long)churned,
-                  max_gap_ms, (unsigned long long)files);
+                  max_gap_ms, (unsigned long long)files,
+                  clock_ms(CLOCK_REALTIME), clock_ms(CLOCK_MONOTONIC),
+                  clock_ms(CLOCK_BOOTTIME));
     for (unsigned i = 0; i < opt.disks; i++)
         n += snprintf(payload + n, sizeof(payload) - n, "%s%llu",
                       i ? "," : "", found_on(i));
@@ -78,6 +90,22 @@ static void agent(const char *action)
         execl("/bin/agent", "agent", action, (char *)NULL);
         _exit(127);
     }
+}
+
+/* "SECONDS": the wall clock forwards, or with a "-" backwards. */
+static void move_clock(const char *text)
+{
+    struct timespec t;
+    long long seconds;
+
+    if (sscanf(text, "%lld", &seconds) != 1 ||
+        clock_gettime(CLOCK_REALTIME, &t)) {
+        complain("command:clock");
+        return;
+    }
+    t.tv_sec += seconds;
+    if (clock_settime(CLOCK_REALTIME, &t))
+        complain("command:clock-not-set");
 }
 
 static void obey(int fd)
@@ -101,6 +129,8 @@ static void obey(int fd)
     } else if (!strcmp(command, "resetgap")) {
         max_gap_ms = 0;
         gaps_wanted = true;
+    } else if (!strncmp(command, "clock:", 6)) {
+        move_clock(command + 6);
     } else if (!strncmp(command, "agent-", 6)) {
         agent(command + 6);
     } else {

@@ -29,14 +29,27 @@ struct guest_agent {
     xentoollog_logger *lg;
     enum agent_state state;
     unsigned int timeout_ms;
+    bool ends;                  /* at: */
+    deadline end;
 };
 
 /* ---- open, close ---- */
 
+/* How long the next answer is waited for. */
+static unsigned int answer_timeout(const struct guest_agent *agent)
+{
+    unsigned int left;
+
+    if (!agent->ends) return agent->timeout_ms;
+    left = (unsigned int)deadline_left_ms(agent->end);
+    return left < agent->timeout_ms ? left : agent->timeout_ms;
+}
+
 static unsigned int sync_timeout(const struct guest_agent *agent)
 {
-    return agent->timeout_ms < GUEST_AGENT_SYNC_TIMEOUT_MS
-           ? agent->timeout_ms : GUEST_AGENT_SYNC_TIMEOUT_MS;
+    unsigned int ms = answer_timeout(agent);
+
+    return ms < GUEST_AGENT_SYNC_TIMEOUT_MS ? ms : GUEST_AGENT_SYNC_TIMEOUT_MS;
 }
 
 static void debug(struct guest_agent *agent, const char *what,
@@ -119,6 +132,12 @@ int guest_agent_adopt(int fd, unsigned int timeout_ms, xentoollog_logger *lg,
     rc = qmp_transport_adopt(fd, GUEST_AGENT_MAX_LINE, &transport, diag);
     if (rc) return rc;
     return adopt(transport, timeout_ms, lg, agent_r, diag);
+}
+
+void guest_agent_end_by(struct guest_agent *agent, deadline by)
+{
+    agent->ends = true;
+    agent->end = by;
 }
 
 void guest_agent_close(struct guest_agent *agent)
@@ -220,9 +239,10 @@ static int await_number(struct guest_agent *agent, uint64_t number,
     }
 }
 
-static int synchronize(struct guest_agent *agent, struct diag *diag)
+int guest_agent_sync(struct guest_agent *agent, struct diag *diag)
 {
-    deadline by = deadline_after(sync_timeout(agent));
+    unsigned int timeout_ms = sync_timeout(agent);
+    deadline by = deadline_after(timeout_ms);
     uint64_t number = draw_number();
     char text[128];
     int rc;
@@ -238,7 +258,7 @@ static int synchronize(struct guest_agent *agent, struct diag *diag)
     if (!rc) rc = await_number(agent, number, by, diag);
     if (rc != ERROR_TIMEDOUT) return rc;
     diag_set(diag, "no agent answered in the guest within %u s",
-             (sync_timeout(agent) + 999) / 1000);
+             (timeout_ms + 999) / 1000);
     return ERROR_NOT_READY;
 }
 
@@ -257,7 +277,8 @@ static int read_error(const xjson *error, const char *command,
 static int await_answer(struct guest_agent *agent, const char *command,
                         xjson **answer_r, struct diag *diag)
 {
-    deadline by = deadline_after(agent->timeout_ms);
+    unsigned int timeout_ms = answer_timeout(agent);
+    deadline by = deadline_after(timeout_ms);
     unsigned int left = GUEST_AGENT_MAX_UNRELATED;
     const xjson *error;
     xjson *object;
@@ -268,7 +289,7 @@ static int await_answer(struct guest_agent *agent, const char *command,
         rc = receive_object(agent, by, &left, &object, &cut, diag);
         if (rc == ERROR_TIMEDOUT)
             diag_set(diag, "the guest's agent did not answer %s within %u s",
-                     command, (agent->timeout_ms + 999) / 1000);
+                     command, (timeout_ms + 999) / 1000);
         if (rc) return rc;
         error = xjson_member(object, "error");
         if (error) {
@@ -283,22 +304,24 @@ static int await_answer(struct guest_agent *agent, const char *command,
     return 0;
 }
 
+/* arguments: an object's text, or NULL. */
 static int send_command(struct guest_agent *agent, const char *command,
-                        struct diag *diag)
+                        const char *arguments, struct diag *diag)
 {
-    char text[128];
+    char text[256];
 
-    snprintf(text, sizeof(text), "{\"execute\":\"%s\"}", command);
-    return send_line(agent, text, deadline_after(agent->timeout_ms), diag);
+    snprintf(text, sizeof(text), "{\"execute\":\"%s\"%s%s}", command,
+             arguments ? ",\"arguments\":" : "", arguments ? arguments : "");
+    return send_line(agent, text, deadline_after(answer_timeout(agent)), diag);
 }
 
 static int execute(struct guest_agent *agent, const char *command,
-                   xjson **answer_r, struct diag *diag)
+                   const char *arguments, xjson **answer_r, struct diag *diag)
 {
     int rc;
 
-    rc = synchronize(agent, diag);
-    if (!rc) rc = send_command(agent, command, diag);
+    rc = guest_agent_sync(agent, diag);
+    if (!rc) rc = send_command(agent, command, arguments, diag);
     return rc ? rc : await_answer(agent, command, answer_r, diag);
 }
 
@@ -318,7 +341,7 @@ static int execute_counting(struct guest_agent *agent, const char *command,
     xjson *answer = NULL;
     int rc;
 
-    rc = execute(agent, command, &answer, diag);
+    rc = execute(agent, command, NULL, &answer, diag);
     if (rc) return rc;
     rc = xjson_uint(xjson_member(answer, "return"), INT32_MAX, num_r);
     if (rc) rc = odd_answer(agent, command, diag);
@@ -334,7 +357,7 @@ int guest_agent_status(struct guest_agent *agent, bool *frozen_r,
     const char *status;
     int rc;
 
-    rc = execute(agent, command, &answer, diag);
+    rc = execute(agent, command, NULL, &answer, diag);
     if (rc) return rc;
     status = xjson_member_string(answer, "return");
     if (status && !strcmp(status, "frozen"))
@@ -362,6 +385,34 @@ int guest_agent_thaw(struct guest_agent *agent, uint64_t *num_r,
     rc = execute_counting(agent, command, num_r, diag);
     /* Its answer to our number is still to come: it hangs in something. */
     if (rc == ERROR_NOT_READY && agent->state == AGENT_UNSYNCED)
-        send_command(agent, command, NULL);
+        send_command(agent, command, NULL, NULL);
+    return rc;
+}
+
+int guest_agent_get_time(struct guest_agent *agent, int64_t *ns_r,
+                         struct diag *diag)
+{
+    static const char command[] = "guest-get-time";
+    xjson *answer = NULL;
+    int rc;
+
+    rc = execute(agent, command, NULL, &answer, diag);
+    if (rc) return rc;
+    rc = xjson_int(xjson_member(answer, "return"), INT64_MIN, INT64_MAX, ns_r);
+    if (rc) rc = odd_answer(agent, command, diag);
+    xjson_free(answer);
+    return rc;
+}
+
+int guest_agent_set_time(struct guest_agent *agent, int64_t ns,
+                         struct diag *diag)
+{
+    xjson *answer = NULL;
+    char arguments[64];
+    int rc;
+
+    snprintf(arguments, sizeof(arguments), "{\"time\":%" PRId64 "}", ns);
+    rc = execute(agent, "guest-set-time", arguments, &answer, diag);
+    xjson_free(answer);
     return rc;
 }

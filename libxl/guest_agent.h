@@ -27,6 +27,7 @@
 #include <libxl.h>
 #include <xentoollog.h>
 
+#include "libxl/deadline.h"
 #include "libxl/diag.h"
 
 /* The longest line accepted, and how many that are no answer to us. */
@@ -55,6 +56,9 @@ int guest_agent_adopt(int fd, unsigned int timeout_ms, xentoollog_logger *lg,
 /* Disconnects. NULL is fine. What the agent is doing goes on. */
 void guest_agent_close(struct guest_agent *agent);
 
+/* From here on no answer is waited for any longer than that. */
+void guest_agent_end_by(struct guest_agent *agent, deadline by);
+
 /*
  * These return 0, or
  *   ERROR_NOT_READY: no agent answers, or it has not finished what it was
@@ -63,6 +67,8 @@ void guest_agent_close(struct guest_agent *agent);
  *   ERROR_TIMEDOUT, ERROR_PROTOCOL_ERROR_QMP, ERROR_BUFFERFULL: no answer to
  *     this. It may have been done, or still be.
  */
+/* Nothing but what every command begins with. */
+int guest_agent_sync(struct guest_agent *agent, struct diag *diag);
 int guest_agent_status(struct guest_agent *agent, bool *frozen_r,
                        struct diag *diag);
 /* num_r: how many file systems. */
@@ -74,5 +80,16 @@ int guest_agent_freeze(struct guest_agent *agent, uint64_t *num_r,
  */
 int guest_agent_thaw(struct guest_agent *agent, uint64_t *num_r,
                      struct diag *diag);
+
+/* The guest's wall clock: nanoseconds since the epoch. */
+int guest_agent_get_time(struct guest_agent *agent, int64_t *ns_r,
+                         struct diag *diag);
+/*
+ * ERROR_INVAL does not mean that it was not set: qemu-ga then has hwclock set
+ * the hardware clock too, of which a PV guest has none, and refuses after the
+ * deed. Ask.
+ */
+int guest_agent_set_time(struct guest_agent *agent, int64_t ns,
+                         struct diag *diag);
 
 #endif

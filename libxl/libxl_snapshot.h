@@ -55,6 +55,8 @@ extern "C" {
 #define LIBXL_HAVE_SNAPSHOT_HOOK 1
 /* Memory images that are packed, checked, and hold differences to others. */
 #define LIBXL_HAVE_MEMORY_IMAGE 1
+/* libxl_domain_clock_set. */
+#define LIBXL_HAVE_DOMAIN_CLOCK 1
 
 #define LIBXL_SNAPSHOT_NO_DOMAIN ((uint32_t)INVALID_DOMID)
 
@@ -272,6 +274,22 @@ int libxl_domain_fsfreeze_status(libxl_snapshot_ctx *sctx, uint32_t domid,
  */
 int libxl_domain_fsthaw(libxl_snapshot_ctx *sctx, uint32_t domid,
                         uint32_t timeout_ms, libxl_snapshot_diag *diag);
+
+/*
+ * A guest that was restored from memory, and its wall clock: ask the guest's
+ * agent for the time, and where that is not the host's, to within a second or
+ * within what the asking took, have it set to the host's and ask again.
+ * timeout_ms is for all of it; 0: the library chooses. The guest must run.
+ *
+ * ERROR_NOTFOUND: the domain has no channel to an agent. ERROR_INVAL: an agent
+ * that does not tell the time. ERROR_NOT_READY: no answer. After these nothing was
+ * set. Once the agent has told the time the call succeeds; clock_r->problem
+ * says why the clock may still be wrong then. clock_r is initialised by the
+ * caller, whose it is to dispose of. The guest may lie.
+ */
+int libxl_domain_clock_set(libxl_snapshot_ctx *sctx, uint32_t domid,
+                           uint32_t timeout_ms, libxl_domain_clock *clock_r,
+                           libxl_snapshot_diag *diag);
 
 /*
  * Delete one internal snapshot of each of a domain's disks, running or not.

@@ -18,6 +18,7 @@ libtypes_la_LIBADD = $(YAJL_LIBS) $(XEN_LIBS)
 # The library's parts, for the tests that look inside.
 noinst_LTLIBRARIES += libsnapshotparts.la
 libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
+	libxl/agent_channel.c libxl/agent_channel.h \
 	libxl/disk_create.c \
 	libxl/disk_delete.c \
 	libxl/disk_image_list.c \
@@ -30,6 +31,7 @@ libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
 	libxl/disk_overlay.c \
 	libxl/disk_set.c \
 	libxl/disk_snapshot.c \
+	libxl/domain_clock.c \
 	libxl/domain_config.c libxl/domain_config_file.c libxl/domain_config.h \
 	libxl/domain_facts.c libxl/domain_facts.h \
 	libxl/domain_monitor.c libxl/domain_monitor.h \

@@ -6,11 +6,9 @@
 
 #include <xentoollog.h>
 
+#include "libxl/agent_channel.h"
 #include "libxl/guest_agent.h"
 #include "libxl/quiesce.h"
-
-/* The name by which an agent knows its channel, on every hypervisor. */
-#define CHANNEL "org.qemu.guest_agent.0"
 
 void quiesce_init(struct quiesce *quiesce)
 {
@@ -24,93 +22,20 @@ void quiesce_dispose(struct quiesce *quiesce)
     quiesce_init(quiesce);
 }
 
-/* ---- the channel ---- */
-
-static const libxl_device_channel *
-channel_of(const libxl_domain_config *config)
-{
-    const libxl_device_channel *channel;
-    int i;
-
-    for (i = 0; i < config->num_channels; i++) {
-        channel = &config->channels[i];
-        if (channel->name && !strcmp(channel->name, CHANNEL) &&
-            channel->connection == LIBXL_CHANNEL_CONNECTION_SOCKET)
-            return channel;
-    }
-    return NULL;
-}
-
-/*
- * From the configuration, which only dom0 can write; the channel's node in
- * xenstore is in part the guest's.
- */
-static int find_socket(libxl_snapshot_ctx *sctx, uint32_t domid, char **path_r,
-                       libxl_snapshot_diag *diag)
-{
-    const libxl_device_channel *channel;
-    libxl_domain_config config;
-    int rc;
-
-    libxl_domain_config_init(&config);
-    rc = libxl_retrieve_domain_configuration(sctx->ctx, domid, &config, NULL);
-    if (rc) {
-        xls_diag(diag, rc, NULL, "cannot read the configuration of domain %u,"
-                 " to find its agent's channel", domid);
-        goto out;
-    }
-    channel = channel_of(&config);
-    if (!channel || !channel->u.socket.path) {
-        rc = xls_diag(diag, ERROR_INVAL, NULL, "the domain has no channel to a"
-            " guest agent, which would freeze its file systems; configure one"
-            " (channel=[\"connection=socket,path=...,name=" CHANNEL "\"]) and"
-            " have qemu-ga run in the guest, or do without");
-        goto out;
-    }
-    /* Some xl number channels from 0, which is the primary console. libxl
-     * makes none then, and goes on; QEMU listens all the same. */
-    if (!channel->devid) {
-        rc = xls_diag(diag, ERROR_INVAL, NULL, "this xl does not give the"
-            " guest the first channel of a domain, which is the one to its"
-            " agent; configure another one before it"
-            " (channel=[\"connection=socket,path=...,name=spare\", ...])");
-        goto out;
-    }
-    *path_r = strdup(channel->u.socket.path);
-    if (!*path_r) rc = ERROR_NOMEM;
-out:
-    libxl_domain_config_dispose(&config);
-    return rc;
-}
-
-/* The agent's words as ours. NOT_READY, since it may work another time. */
-static int agent_failed(int rc, const struct diag *why,
-                        libxl_snapshot_diag *diag)
-{
-    if (rc == ERROR_NOMEM) return rc;
-    if (rc == ERROR_INVAL) return xls_diag(diag, rc, NULL, "%s", why->text);
-    return xls_diag(diag, ERROR_NOT_READY, NULL, "%s; does qemu-ga run in the"
-                    " guest, and does nobody else use its channel?",
-                    why->text);
-}
+/* ---- the agent ---- */
 
 static int connect_agent(struct quiesce *quiesce, libxl_snapshot_ctx *sctx,
                          uint32_t domid, unsigned int timeout_ms,
                          libxl_snapshot_diag *diag)
 {
-    struct diag why = { "" };
-    char *path = NULL;
     int rc;
 
     quiesce->sctx = sctx;
     quiesce->domid = domid;
     quiesce->timeout_ms = timeout_ms ? timeout_ms : XLS_AGENT_TIMEOUT_MS;
-    rc = find_socket(sctx, domid, &path, diag);
-    if (rc) return rc;
-    rc = guest_agent_open(path, quiesce->timeout_ms, sctx->lg, &quiesce->agent,
-                          &why);
-    free(path);
-    return rc ? agent_failed(rc, &why, diag) : 0;
+    rc = agent_channel_open(sctx, domid, quiesce->timeout_ms, &quiesce->agent,
+                            diag);
+    return rc == ERROR_NOTFOUND ? ERROR_INVAL : rc;
 }
 
 /* ---- asking ---- */
@@ -122,7 +47,7 @@ static int ask_frozen(struct quiesce *quiesce, bool *frozen_r,
     int rc;
 
     rc = guest_agent_status(quiesce->agent, frozen_r, &why);
-    return rc ? agent_failed(rc, &why, diag) : 0;
+    return rc ? agent_channel_failed(rc, &why, diag) : 0;
 }
 
 /* Thawing on the way back must not thaw what somebody else froze. */
@@ -166,7 +91,7 @@ int quiesce_freeze(struct quiesce *quiesce, libxl_snapshot_ctx *sctx,
     if (rc) return rc;
     quiesce->maybe_frozen = true;
     rc = guest_agent_freeze(quiesce->agent, &num, &why);
-    if (rc) return agent_failed(rc, &why, diag);
+    if (rc) return agent_channel_failed(rc, &why, diag);
     xls_log(sctx, XTL_DEBUG, "domain %u: %u file systems are frozen", domid,
             (unsigned int)num);
     return 0;

@@ -19,6 +19,9 @@
 #define STATUS { PEER_RECEIVE, "{\"execute\":\"guest-fsfreeze-status\"}", 0 }
 #define FREEZE { PEER_RECEIVE, "{\"execute\":\"guest-fsfreeze-freeze\"}", 0 }
 #define THAW { PEER_RECEIVE, "{\"execute\":\"guest-fsfreeze-thaw\"}", 0 }
+#define GET { PEER_RECEIVE, "{\"execute\":\"guest-get-time\"}", 0 }
+#define SET { PEER_RECEIVE, "{\"execute\":\"guest-set-time\"," \
+              "\"arguments\":{\"time\":1795942444025464000}}", 0 }
 #define SAY(text) { PEER_SEND, text, 0 }
 #define SILENCE { PEER_SILENCE, NULL, 0 }
 #define END { PEER_END, NULL, 0 }
@@ -349,6 +352,75 @@ static void test_a_freeze_for_ever(void **state)
     end(&f);
 }
 
+/* ---- the clock ---- */
+
+static void test_a_clock(void **state)
+{
+    static const struct peer_step script[] = {
+        SYNC, SYNCED, GET, SAY("{\"return\": -9223372036854775808}"),
+        SET, SAY("{\"return\": {}}"),
+        GET, SAY("{\"return\": 1795942444025464000}"),
+        SET, SAY("{\"error\": {\"class\": \"GenericError\", \"desc\": "
+                 "\"hwclock failed\"}}"),
+        SILENCE,
+    };
+    struct fixture f;
+    int64_t ns = 0;
+
+    begin(&f, script, LONG_MS);
+    assert_int_equal(guest_agent_get_time(f.agent, &ns, &f.diag), 0);
+    assert_true(ns == INT64_MIN);
+    ns = INT64_C(1795942444025464000);
+    assert_int_equal(guest_agent_set_time(f.agent, ns, &f.diag), 0);
+    ns = 0;
+    assert_int_equal(guest_agent_get_time(f.agent, &ns, &f.diag), 0);
+    assert_true(ns == INT64_C(1795942444025464000));
+    assert_int_equal(guest_agent_set_time(f.agent, ns, &f.diag), ERROR_INVAL);
+    assert_non_null(strstr(f.diag.text, "hwclock failed"));
+    end(&f);
+}
+
+static void test_odd_times(void **state)
+{
+    static const struct peer_step script[] = {
+        SYNC, SYNCED, GET, SAY("{\"return\": \"noon\"}"),
+        SYNC, SYNCED, GET, SAY("{\"return\": 9223372036854775808}"),
+        SYNC, SYNCED, GET, SAY("{\"return\": 1.5}"),
+        SYNC, SYNCED, GET, SAY("{\"return\": null}"),
+        SILENCE,
+    };
+    int64_t ns = 99;
+    struct fixture f;
+    int i;
+
+    begin(&f, script, LONG_MS);
+    for (i = 0; i < 4; i++)
+        assert_int_equal(guest_agent_get_time(f.agent, &ns, &f.diag),
+                         ERROR_PROTOCOL_ERROR_QMP);
+    assert_true(ns == 99);
+    end(&f);
+}
+
+/* What is left of the time is for whatever comes next, and no more. */
+static void test_the_end_of_time(void **state)
+{
+    static const struct peer_step script[] = {
+        SYNC, SYNCED, GET, SYNC, SILENCE,
+    };
+    int64_t started = deadline_now_ms(), ns = 99;
+    struct fixture f;
+    int rc;
+
+    begin(&f, script, LONG_MS);
+    guest_agent_end_by(f.agent, deadline_after(4 * SHORT_MS));
+    rc = guest_agent_get_time(f.agent, &ns, &f.diag);
+    assert_int_equal(rc, ERROR_TIMEDOUT);
+    rc = guest_agent_get_time(f.agent, &ns, &f.diag);
+    assert_int_equal(rc, ERROR_NOT_READY);
+    assert_took_less(started, LONG_MS - 1000);
+    end(&f);
+}
+
 static void test_connecting(void **state)
 {
     struct guest_agent *agent = NULL;
@@ -380,6 +452,9 @@ int main(void)
         cmocka_unit_test(test_bad_status),
         cmocka_unit_test(test_a_late_freeze),
         cmocka_unit_test(test_a_freeze_for_ever),
+        cmocka_unit_test(test_a_clock),
+        cmocka_unit_test(test_odd_times),
+        cmocka_unit_test(test_the_end_of_time),
         cmocka_unit_test(test_connecting),
     };
 

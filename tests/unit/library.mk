@@ -4,6 +4,7 @@ if HAVE_CMOCKA
 library_tests = \
 	tests/unit/test-disk-argument \
 	tests/unit/test-disk-path \
+	tests/unit/test-domain-clock \
 	tests/unit/test-domain-config \
 	tests/unit/test-domain-facts \
 	tests/unit/test-memory \
@@ -22,6 +23,12 @@ tests_unit_test_disk_path_SOURCES = tests/unit/test-disk-path.c \
 tests_unit_test_disk_path_CFLAGS = $(AM_CFLAGS)
 tests_unit_test_disk_path_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
 tests_unit_test_disk_path_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=flock
+tests_unit_test_domain_clock_SOURCES = tests/unit/test-domain-clock.c \
+	tests/qmp/peer.c tests/qmp/peer.h
+tests_unit_test_domain_clock_CFLAGS = $(AM_CFLAGS)	# objects of its own
+tests_unit_test_domain_clock_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=libxl_retrieve_domain_configuration
+tests_unit_test_domain_clock_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
 tests_unit_test_domain_config_SOURCES = tests/unit/test-domain-config.c
 tests_unit_test_domain_config_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
 tests_unit_test_domain_facts_SOURCES = tests/unit/test-domain-facts.c \

@@ -15,6 +15,7 @@
 
 #include "chain/images.h"
 #include "chain/name.h"
+#include "manage/clock.h"
 #include "manage/clone_config.h"
 #include "manage/clone_disks.h"
 #include "manage/internal.h"
@@ -50,6 +51,7 @@ void manage_clone_result_dispose(struct manage_clone_result *result)
     }
     free(result->disks);
     free(result->note);
+    manage_clock_dispose(&result->clock);
     manage_clone_result_init(result);
 }
 
@@ -238,6 +240,9 @@ static int tell_plan(struct clone *c, char **plan_r)
     if (c->state == CHAIN_DOMAIN_STATE_RUNNING)
         plan_step(&plan, "unpause", NULL, c->args->clone);
     plan_step(&plan, "clear_journal", NULL, NULL);
+    if (c->state == CHAIN_DOMAIN_STATE_RUNNING && c->snapshot->memory &&
+        c->args->clock.set)
+        plan_step(&plan, "set_clock", NULL, c->args->clone);
     plan_predicted(&plan, &c->predicted);
     return plan_end(&plan, plan_r, op->err);
 }
@@ -359,6 +364,7 @@ static int carry_out(struct clone *c, struct manage_clone_result *result)
     struct operation *op = &c->op;
     int rc;
 
+    clock_foresee(&result->clock, c->snapshot, c->state);
     manage_reached(op->m, "clone:begin");
     rc = write_intent(c);
     if (rc) return rc;
@@ -480,5 +486,8 @@ out:
     free(c.config);
     free(c.note);
     operation_dispose(&c.op);
+    /* Nobody need wait at the lock for the guest's agent. */
+    if (!rc && !args->dry_run)
+        clock_settle(m, result_r->domid, &args->clock, &result_r->clock);
     return rc;
 }

@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += libmanage.la
 libmanage_la_SOURCES = \
 	manage/adopt.c \
+	manage/clock.c manage/clock_settle.c manage/clock.h \
 	manage/clone.c \
 	manage/clone_config.c manage/clone_config.h \
 	manage/clone_disks.c manage/clone_disks.h \

@@ -42,11 +42,13 @@ void manage_revert_result_init(struct manage_revert_result *result)
     result->domid = LIBXL_SNAPSHOT_NO_DOMAIN;
     result->undo = NULL;
     manage_losses_init(&result->lost);
+    manage_clock_init(&result->clock);
 }
 
 void manage_revert_result_dispose(struct manage_revert_result *result)
 {
     free(result->undo);
     manage_losses_dispose(&result->lost);
+    manage_clock_dispose(&result->clock);
     manage_revert_result_init(result);
 }

@@ -257,12 +257,51 @@ int manage_create(struct manage *m, const struct manage_create *args,
                   chain_snapshot *snapshot_r, char **plan_r,
                   struct manage_error *err);
 
+/* The clock of a guest that goes on from memory, when it runs again. */
+struct manage_clock_wish {
+    bool set;                   /* have the guest's agent set it, if there is
+                                 * one that answers */
+    uint32_t timeout_ms;        /* for that; 0: the library chooses */
+};
+
+enum manage_clock_agent {
+    MANAGE_CLOCK_UNASKED,       /* nobody wanted it to be asked */
+    MANAGE_CLOCK_PAUSED,        /* the guest does not run yet */
+    MANAGE_CLOCK_NONE,          /* there is no channel to one */
+    MANAGE_CLOCK_FAILED,        /* the clock is not known to be right */
+    MANAGE_CLOCK_RIGHT,         /* it was right when the agent was asked */
+    MANAGE_CLOCK_SET,           /* the agent has set it, and it is right */
+};
+
+/* "unasked", "paused" ... */
+const char *manage_clock_agent_to_string(enum manage_clock_agent agent);
+
+struct manage_clock {
+    bool stopped;               /* since the snapshot. Else, as after a boot,
+                                 * there is nothing to be said */
+    uint64_t taken;             /* the snapshot: seconds since the epoch, */
+    uint64_t age_s;             /* and so many seconds ago */
+    bool follows;               /* a guest of this type takes the time from
+                                 * Xen when it goes on, and is not behind;
+                                 * else only one with PV drivers does */
+    enum manage_clock_agent agent;
+    bool told;                  /* by the agent: what the guest's clock was
+                                 * ahead of ours, in milliseconds, */
+    int64_t before_ms;          /* when it was asked first, */
+    int64_t after_ms;           /* and in the end */
+    char *problem;              /* FAILED: why, one line, or NULL */
+};
+
+void manage_clock_init(struct manage_clock *clock);
+void manage_clock_dispose(struct manage_clock *clock);
+
 struct manage_revert {
     const char *domain;
     const char *name;
     /* UNKNOWN: as the snapshot recorded it, if it has memory; else OFF */
     chain_domain_state state;
     bool undo;                  /* take a snapshot of the present first */
+    struct manage_clock_wish clock;
     bool dry_run;
 };
 
@@ -306,6 +345,7 @@ struct manage_revert_result {
     char *undo;                 /* the snapshot of what was the present, or
                                  * NULL */
     struct manage_losses lost;  /* what no snapshot has kept */
+    struct manage_clock clock;
 };
 
 void manage_revert_result_init(struct manage_revert_result *result);
@@ -342,6 +382,7 @@ struct manage_clone {
                                  * of the snapshot */
     /* UNKNOWN: as the snapshot recorded it, if it has memory; else OFF */
     chain_domain_state state;
+    struct manage_clock_wish clock;
     bool dry_run;
 };
 
@@ -359,6 +400,7 @@ struct manage_clone_result {
     int num_disks;
     char *note;                 /* what is not as it was in the configuration,
                                  * in lines, or NULL */
+    struct manage_clock clock;
 };
 
 void manage_clone_result_init(struct manage_clone_result *result);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "chain/images.h"
+#include "manage/clock.h"
 #include "manage/internal.h"
 #include "manage/losses.h"
 #include "manage/manual.h"
@@ -197,6 +198,9 @@ static int tell_plan(struct operation *op, const struct manage_revert *args,
     if (state == CHAIN_DOMAIN_STATE_RUNNING)
         plan_step(&plan, "unpause", NULL, op->domain);
     plan_step(&plan, "clear_journal", NULL, NULL);
+    if (state == CHAIN_DOMAIN_STATE_RUNNING && target->memory &&
+        args->clock.set)
+        plan_step(&plan, "set_clock", NULL, op->domain);
     plan_predicted(&plan, &outlook->predicted);
     plan_losses(&plan, &outlook->losses);
     return plan_end(&plan, plan_r, op->err);
@@ -313,11 +317,13 @@ int manage_revert(struct manage *m, const struct manage_revert *args,
     struct outlook outlook;
     struct operation op;
     uint32_t domid = LIBXL_SNAPSHOT_NO_DOMAIN;
+    struct manage_clock clock;
     char *undo = NULL;
     int rc;
 
     operation_init(&op);
     outlook_init(&outlook);
+    manage_clock_init(&clock);
     rc = begin(&op, m, args, args->dry_run, args->undo, &outlook, err);
     if (!rc)
         rc = losses_of_revert(&op, outlook.target, args->undo,
@@ -329,12 +335,14 @@ int manage_revert(struct manage *m, const struct manage_revert *args,
     }
     if (args->undo) rc = keep_present(&op, m, args, &outlook, &undo, err);
     if (rc) goto out;
+    clock_foresee(&clock, outlook.target, outlook.state);
     rc = carry_out(&op, outlook.target, outlook.state, &domid);
     if (rc) {
         if (op.journaled) rc = roll_back(&op);
         goto out;
     }
     manage_revert_result_dispose(result_r);
+    result_r->clock = clock;
     result_r->state = outlook.state;
     result_r->domid = domid;
     result_r->undo = undo;
@@ -348,5 +356,8 @@ out:
     free(undo);
     outlook_dispose(&outlook);
     operation_dispose(&op);
+    /* Nobody need wait at the lock for the guest's agent. */
+    if (!rc && !args->dry_run)
+        clock_settle(m, domid, &args->clock, &result_r->clock);
     return rc;
 }

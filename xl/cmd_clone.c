@@ -9,13 +9,16 @@
 #include "xl/options.h"
 #include "xl/output.h"
 
-enum { OPT_RUNNING = OPT_OWN, OPT_PAUSED, OPT_OFF, OPT_DIRECTORY };
+enum { OPT_RUNNING = OPT_OWN, OPT_PAUSED, OPT_OFF, OPT_DIRECTORY,
+       OPT_NO_SET_CLOCK, OPT_CLOCK_TIMEOUT };
 
 static const struct option longopts[] = {
     { "running", no_argument, NULL, OPT_RUNNING },
     { "paused", no_argument, NULL, OPT_PAUSED },
     { "off", no_argument, NULL, OPT_OFF },
     { "directory", required_argument, NULL, OPT_DIRECTORY },
+    { "no-set-clock", no_argument, NULL, OPT_NO_SET_CLOCK },
+    { "clock-timeout", required_argument, NULL, OPT_CLOCK_TIMEOUT },
     OPTIONS_COMMON
 };
 
@@ -29,7 +32,8 @@ static void want(struct xl_app *app, struct manage_clone *args,
 
 int main_snapshot_clone(struct xl_app *app, int argc, char **argv)
 {
-    struct manage_clone args = { .state = CHAIN_DOMAIN_STATE_UNKNOWN };
+    struct manage_clone args = { .state = CHAIN_DOMAIN_STATE_UNKNOWN,
+                                 .clock = { .set = true } };
     struct manage_clone_result result;
     struct manage_error err;
     const char *dir = NULL;
@@ -42,6 +46,10 @@ int main_snapshot_clone(struct xl_app *app, int argc, char **argv)
         case OPT_PAUSED:    want(app, &args, CHAIN_DOMAIN_STATE_PAUSED);  break;
         case OPT_OFF:       want(app, &args, CHAIN_DOMAIN_STATE_OFF);     break;
         case OPT_DIRECTORY: dir = optarg;                                 break;
+        case OPT_NO_SET_CLOCK: args.clock.set = false;                    break;
+        case OPT_CLOCK_TIMEOUT:
+            args.clock.timeout_ms = options_seconds(app, optarg);
+            break;
         }
     }
     if (options_done(app, argc, argv, 3, 3, &status)) return status;

@@ -12,7 +12,8 @@
 #include "xl/text.h"
 
 enum { OPT_RUNNING = OPT_OWN, OPT_PAUSED, OPT_OFF, OPT_UNDO, OPT_NO_UNDO,
-       OPT_HOOK_TIMEOUT };
+       OPT_HOOK_TIMEOUT,
+       OPT_NO_SET_CLOCK, OPT_CLOCK_TIMEOUT };
 
 static const struct option longopts[] = {
     { "running", no_argument, NULL, OPT_RUNNING },
@@ -21,6 +22,8 @@ static const struct option longopts[] = {
     { "undo", no_argument, NULL, OPT_UNDO },
     { "no-undo", no_argument, NULL, OPT_NO_UNDO },
     { "hook-timeout", required_argument, NULL, OPT_HOOK_TIMEOUT },
+    { "no-set-clock", no_argument, NULL, OPT_NO_SET_CLOCK },
+    { "clock-timeout", required_argument, NULL, OPT_CLOCK_TIMEOUT },
     OPTIONS_COMMON
 };
 
@@ -135,7 +138,8 @@ static bool is_asked(const struct xl_app *app, int undo)
 
 int main_snapshot_revert(struct xl_app *app, int argc, char **argv)
 {
-    struct manage_revert args = { .state = CHAIN_DOMAIN_STATE_UNKNOWN };
+    struct manage_revert args = { .state = CHAIN_DOMAIN_STATE_UNKNOWN,
+                                  .clock = { .set = true } };
     struct manage_revert_result result;
     struct manage_error err;
     char *plan = NULL;
@@ -148,6 +152,10 @@ int main_snapshot_revert(struct xl_app *app, int argc, char **argv)
         case OPT_PAUSED:  want(app, &args, CHAIN_DOMAIN_STATE_PAUSED);  break;
         case OPT_OFF:     want(app, &args, CHAIN_DOMAIN_STATE_OFF);     break;
         case OPT_HOOK_TIMEOUT: options_hook_timeout(app);               break;
+        case OPT_NO_SET_CLOCK: args.clock.set = false;                  break;
+        case OPT_CLOCK_TIMEOUT:
+            args.clock.timeout_ms = options_seconds(app, optarg);
+            break;
         default:          want_undo(app, &undo, opt);                   break;
         }
     }

@@ -89,6 +89,8 @@ const struct cmd_spec cmd_table[] = {
       "--undo                  Keep the present as a snapshot first.\n"
       "--no-undo               Do not, and do not ask.\n"
       "--hook-timeout SECONDS  Wait so long for each run of a hook, not 30.\n"
+      "--no-set-clock          Leave the guest's clock to the guest.\n"
+      "--clock-timeout SECONDS Wait so long for its agent to set it, not 5.\n"
       DRY_RUN_OPTION JSON_OPTION HELP_OPTION
     },
     { "snapshot-delete",
@@ -169,6 +171,8 @@ const struct cmd_spec cmd_table[] = {
       "                        memory was in, and off when it has none.\n"
       "--directory DIR         Where the images of its disks go, if not beside\n"
       "                        those of the snapshot.\n"
+      "--no-set-clock          Leave the guest's clock to the guest.\n"
+      "--clock-timeout SECONDS Wait so long for its agent to set it, not 5.\n"
       DRY_RUN_OPTION JSON_OPTION HELP_OPTION
     },
     { "snapshot-recover",

@@ -38,6 +38,7 @@ libxlapp_la_SOURCES = \
 	xl/log.c xl/log.h \
 	xl/options.c xl/options.h \
 	xl/output.c xl/output.h \
+	xl/output_clock.c \
 	xl/output_clone.c \
 	xl/output_columns.c xl/output_columns.h \
 	xl/output_dot.c \

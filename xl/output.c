@@ -246,6 +246,7 @@ void output_reverted(const struct xl_app *app, const char *domain,
     if (result->undo)
         print_escaped("What it was before is the snapshot '", result->undo,
                       "'.\n");
+    output_clock(&result->clock);
 }
 
 /* What was left for later, a line each. */

@@ -139,6 +139,11 @@ int output_json_list(const struct output_domain *domains, size_t num,
 void output_json_recovered(const struct output_domain *domains, size_t num,
                            bool dry_run);
 
+/* ---- text: output_clock.c ---- */
+
+/* A line of what becomes of the guest's clock; nothing, if it has booted. */
+void output_clock(const struct manage_clock *clock);
+
 /* ---- text: output_info.c; output_list.h has the lists ---- */
 
 int output_text_info(const struct manage_view *view,

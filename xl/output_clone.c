@@ -52,6 +52,7 @@ static void print_json(const struct manage_clone *args,
     }
     xjson_write_array_end(w);
     if (result->note) write_text(w, "note", result->note);
+    write_clock(w, &result->clock);
     write_end_anyhow(w);
 }
 
@@ -97,4 +98,5 @@ void output_cloned(const struct xl_app *app, const struct manage_clone *args,
                output_state(result->state), result->domid);
     for (i = 0; i < result->num_disks; i++) print_disk(&result->disks[i]);
     print_note(result->note);
+    output_clock(&result->clock);
 }

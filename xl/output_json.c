@@ -80,6 +80,7 @@ void output_json_reverted(const char *domain, const char *name,
             xjson_write_uint(w, result->domid);
         if (result->undo) write_text(w, "undo", result->undo);
         write_losses(w, &result->lost);
+        write_clock(w, &result->clock);
     }
     write_end_anyhow(w);
 }

@@ -30,6 +30,9 @@ void write_error(xjson_writer *w, const struct manage_error *err);
 /* The members that a snapshot has whatever stands around it. */
 void write_snapshot_members(xjson_writer *w, const chain_snapshot *snapshot);
 
+/* The member "clock"; output_clock.c. */
+void write_clock(xjson_writer *w, const struct manage_clock *clock);
+
 /* The member "in_flight". */
 void write_in_flight(xjson_writer *w, const struct manage_view *view);
 

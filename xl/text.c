@@ -230,6 +230,23 @@ const char *text_pause(uint64_t us, char buf[TEXT_PAUSE_LEN])
     return buf;
 }
 
+const char *text_duration(uint64_t sec, char buf[TEXT_DURATION_LEN])
+{
+    uint64_t min = sec / 60, hours = min / 60, days = hours / 24;
+
+    if (sec < 60)
+        snprintf(buf, TEXT_DURATION_LEN, "%" PRIu64 " s", sec);
+    else if (min < 60)
+        snprintf(buf, TEXT_DURATION_LEN, "%" PRIu64 " min", min);
+    else if (hours < 24)
+        snprintf(buf, TEXT_DURATION_LEN, "%" PRIu64 " h %" PRIu64 " min",
+                 hours, min % 60);
+    else
+        snprintf(buf, TEXT_DURATION_LEN, "%" PRIu64 " day%s %" PRIu64 " h",
+                 days, days == 1 ? "" : "s", hours % 24);
+    return buf;
+}
+
 const char *text_time(uint64_t sec, char buf[TEXT_TIME_LEN])
 {
     time_t t = (time_t)sec;

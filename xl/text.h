@@ -41,6 +41,11 @@ const char *text_size(uint64_t bytes, char buf[TEXT_SIZE_LEN]);
 #define TEXT_PAUSE_LEN 40
 const char *text_pause(uint64_t us, char buf[TEXT_PAUSE_LEN]);
 
+/* A time that has gone by: "12 s", "25 min", "3 h 10 min", "2 days 4 h"; what
+ * is smaller is cut off. */
+#define TEXT_DURATION_LEN 48
+const char *text_duration(uint64_t sec, char buf[TEXT_DURATION_LEN]);
+
 /* "2026-11-20 20:45:30" in local time; "-" for what is no time. */
 #define TEXT_TIME_LEN 32
 const char *text_time(uint64_t sec, char buf[TEXT_TIME_LEN]);

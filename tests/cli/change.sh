@@ -164,7 +164,7 @@ is "revert --paused: output" "$out" \
     "Domain 'web1' is back at snapshot 'A', and paused as domain 9."
 run "$xl" snapshot-revert --json web1 A --paused
 is "revert --paused: JSON" "$(json d)" "{'domain': 'web1', 'snapshot': 'A', \
-'state': 'paused', 'domid': 9, 'lost': []}"
+'state': 'paused', 'domid': 9, 'lost': [], 'clock': None}"
 calls > /dev/null
 run "$xl" snapshot-revert web1 --off A
 is "revert --off" "$(calls)" "revert [web1] [A] off"

@@ -31,7 +31,7 @@ is "JSON" "$(json d)" "{'domain': 'web1', 'snapshot': 'A', 'clone': 'web2', \
 'uuid': '11111111-2222-3333-4444-555555555555', 'state': 'paused', 'domid': 7, \
 'disks': [{'vdev': 'xvda', 'path': '/i/new-xvda.qcow2', \
 'backing': '/i/old.qcow2'}, {'vdev': 'xvdb', 'path': '/i/new-xvdb.qcow2', \
-'backing': None}]}"
+'backing': None}], 'clock': None}"
 run "$xl" snapshot-clone --running web1 A web2
 is "--running" "$(calls)" "clone [web1] [A] [web2] [] running"
 run "$xl" snapshot-clone --directory nowhere web1 A web2

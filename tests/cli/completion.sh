@@ -49,6 +49,8 @@ offers "options after operands" "--running
 --undo
 --no-undo
 --hook-timeout
+--no-set-clock
+--clock-timeout
 --dry-run
 --json
 --help" snapshot-revert web1 before --

@@ -12,6 +12,9 @@
  *   DOMAIN.sizes     lines "BYTES EXACT FREED EXACT", one for each snapshot
  *   DOMAIN.lost      what a revert gives up: lines "KIND VDEV PATH BYTES SINCE
  *                    TIME", "-" for what is not known
+ *   DOMAIN.clock     of a guest that goes on from memory: "AGE FOLLOWS AGENT
+ *                    BEFORE AFTER PROBLEM"; AGENT is the number of a
+ *                    manage_clock_agent, "-" is as above
  *   DOMAIN.dump      the document of a dump
  *   created          the JSON of the chain_snapshot that a create makes
  *   config           a create asks for the domain's configuration first, and
@@ -424,6 +427,35 @@ static void read_losses(const char *domain, struct manage_losses *losses)
     fclose(f);
 }
 
+static void note_wish(const struct manage_clock_wish *wish)
+{
+    if (!wish->set)
+        note("clock: not to be set");
+    else if (wish->timeout_ms)
+        note("clock: within %u ms", wish->timeout_ms);
+}
+
+static void read_clock(const char *domain, struct manage_clock *clock)
+{
+    FILE *f = open_file(domain, ".clock", "re");
+    char before[32], after[32], problem[128];
+    int follows, agent;
+
+    if (!f) return;
+    if (fscanf(f, "%" SCNu64 " %d %d %31s %31s %127[^\n]", &clock->age_s,
+               &follows, &agent, before, after, problem) != 6)
+        abort();
+    fclose(f);
+    clock->stopped = true;
+    clock->taken = 1795207530;
+    clock->follows = follows;
+    clock->agent = (enum manage_clock_agent)agent;
+    clock->told = strcmp(before, "-");
+    clock->before_ms = strtoll(before, NULL, 10);
+    clock->after_ms = strtoll(after, NULL, 10);
+    clock->problem = word_or_null(problem);
+}
+
 int manage_revert_losses(struct manage *m, const struct manage_revert *args,
                          struct manage_losses *losses_r,
                          struct manage_error *err)
@@ -448,6 +480,7 @@ int manage_revert(struct manage *m, const struct manage_revert *args,
          chain_domain_state_to_string(args->state),
          args->undo ? " undo" : "",
          args->dry_run ? " dry-run" : "");
+    note_wish(&args->clock);
     rc = scripted_failure(args->domain, err);
     if (rc) return rc;
     if (args->dry_run) {
@@ -461,6 +494,7 @@ int manage_revert(struct manage *m, const struct manage_revert *args,
         result_r->undo = strdup("undo-1");
     else
         read_losses(args->domain, &result_r->lost);
+    read_clock(args->domain, &result_r->clock);
     return 0;
 }
 
@@ -656,6 +690,7 @@ int manage_clone(struct manage *m, const struct manage_clone *args,
     note("clone [%s] [%s] [%s] [%s] %s%s", args->domain, args->name,
          args->clone, args->dir ? args->dir : "", state,
          args->dry_run ? " dry-run" : "");
+    note_wish(&args->clock);
     rc = scripted_failure(args->domain, err);
     if (rc) return rc;
     if (args->dry_run) {
@@ -674,6 +709,7 @@ int manage_clone(struct manage *m, const struct manage_clone *args,
     result_r->disks[1].vdev = strdup("xvdb");
     result_r->disks[1].path = strdup("/i/new-xvdb.qcow2");
     result_r->note = read_file(args->domain, ".note");
+    read_clock(args->domain, &result_r->clock);
     return 0;
 }
 

@@ -6,6 +6,7 @@ check_PROGRAMS += tests/cli/xl tests/cli/xl-not-there tests/cli/xl-itself
 cli_sources = \
 	xl/main.c \
 	xl/test_hooks.c \
+	manage/clock.c \
 	manage/loss_list.c \
 	tests/cli/fake_libxl.c \
 	tests/cli/fake_manage.c \
@@ -40,6 +41,7 @@ endif
 
 cli_scripts = \
 	tests/cli/change.sh \
+	tests/cli/clock.sh \
 	tests/cli/clone.sh \
 	tests/cli/columns.sh \
 	tests/cli/completion.sh \

@@ -54,6 +54,22 @@ static void test_pauses(void **state)
     assert_string_equal(text_pause(UINT64_MAX, buf), "18446744073709.55 s");
 }
 
+static void test_durations(void **state)
+{
+    char buf[TEXT_DURATION_LEN];
+
+    (void)state;
+    assert_string_equal(text_duration(0, buf), "0 s");
+    assert_string_equal(text_duration(59, buf), "59 s");
+    assert_string_equal(text_duration(60, buf), "1 min");
+    assert_string_equal(text_duration(3599, buf), "59 min");
+    assert_string_equal(text_duration(11400, buf), "3 h 10 min");
+    assert_string_equal(text_duration(86400, buf), "1 day 0 h");
+    assert_string_equal(text_duration(187200, buf), "2 days 4 h");
+    assert_string_equal(text_duration(UINT64_MAX, buf),
+                        "213503982334601 days 7 h");
+}
+
 static void test_times(void **state)
 {
     char buf[TEXT_TIME_LEN];
@@ -177,6 +193,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_pauses),
+        cmocka_unit_test(test_durations),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_escape_of_anything),

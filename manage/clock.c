@@ -44,8 +44,8 @@ void clock_foresee(struct manage_clock *clock, const chain_snapshot *snapshot,
 void clock_resumed(struct manage_clock *clock, libxl_domain_type type,
                    time_t now)
 {
-    clock->follows = type == LIBXL_DOMAIN_TYPE_PV ||
-                     type == LIBXL_DOMAIN_TYPE_PVH;
+    /* Of the others it was not measured yet. */
+    clock->follows = type == LIBXL_DOMAIN_TYPE_PV;
     if (now > 0 && (uint64_t)now > clock->taken)
         clock->age_s = (uint64_t)now - clock->taken;
 }

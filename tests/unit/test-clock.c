@@ -113,7 +113,7 @@ static void types(void **state)
     assert_true(clock.follows);
     assert_int_equal(clock.age_s, 60);
     clock_resumed(&clock, LIBXL_DOMAIN_TYPE_PVH, 1060);
-    assert_true(clock.follows);
+    assert_false(clock.follows);
     clock_resumed(&clock, LIBXL_DOMAIN_TYPE_HVM, 1060);
     assert_false(clock.follows);
     /* ours was set back since, or is not known */

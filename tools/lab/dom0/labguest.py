@@ -264,14 +264,15 @@ def cmd_clock(args):
     read its own up to a fraction of a second before it is seen here."""
     store = Xenstore()
     limit = time.monotonic() + args.timeout
-    first = state_of(store, args.name)
+    first = None
     while True:
         state = state_of(store, args.name)
+        first = first or state
         now = time.clock_gettime({
             "realtime": time.CLOCK_REALTIME,
             "monotonic": time.CLOCK_MONOTONIC,
             "boottime": time.CLOCK_BOOTTIME}[args.field])
-        if first and state and state["monotonic"] != first["monotonic"]:
+        if state and state["monotonic"] != first["monotonic"]:
             print(int(state[args.field]) - int(now * 1000))
             return
         if time.monotonic() > limit:

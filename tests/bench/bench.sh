@@ -103,7 +103,8 @@ part_restore() {
     note "back to a saved guest, which is destroyed first: median of $rounds, ms; nothing in the page cache"
     begin_guest -d 2 -m 256
     for i in $(seq "$rounds"); do
-        timed "$SYSTEM_XL" save -c g "$data/image"
+        # Left paused: its disks are to be as its memory knows them.
+        timed "$SYSTEM_XL" save -p g "$data/image"
         forget_files
         timed destroy_and_restore
         theirs+=("$ms")

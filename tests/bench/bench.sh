@@ -3,7 +3,8 @@
 # Figures, not a test: runs in a lab's dom0, on its throttled drive, and prints
 # ratios against the system's own xl in the same run.
 #
-#   tools/xenlab run --drive bench.img,size=8G,bps-write=50M tests/bench/bench.sh
+#   tools/xenlab run --drive bench.img,size=8G,bps-read=50M,bps-write=50M \
+#       tests/bench/bench.sh
 #
 # Arguments: the number of rounds (3), and which of its parts, by default all:
 # pause restore disks chains. XENLAB_GUEST_TYPE chooses the kind of guest

@@ -52,7 +52,8 @@ def _parser():
         p.add_argument("--type", choices=["pv", "pvh", "hvm"], default="pv",
                        help="default type of guests (XENLAB_GUEST_TYPE), and "
                        "the CPU that it needs (default: %(default)s)")
-        p.add_argument("--drive", metavar="FILE[,size=N][,bps-write=N]",
+        p.add_argument("--drive", metavar="FILE[,size=N][,bps-read=N]"
+                                  "[,bps-write=N]",
                        help="a drive that outlives the machine, on /data")
         p.add_argument("--cpus", type=int, choices=[1, 2, 4],
                        default=PROCESSORS, help="processors of the machine; a "

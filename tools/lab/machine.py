@@ -22,17 +22,18 @@ _DETACH = b"\x1d"      # Ctrl-]
 
 
 class Drive:
-    """FILE[,size=N][,bps-write=N]: a raw image that dom0 mounts on /data."""
+    """FILE[,size=N][,bps-read=N][,bps-write=N]: a raw image that dom0 mounts on
+    /data."""
 
     def __init__(self, text):
         self.path, *options = text.split(",")
-        self.size, self.bps_write = 4 << 30, None
+        self.size, self.limits = 4 << 30, []
         for option in options:
             key, _, value = option.partition("=")
             if key == "size":
                 self.size = parse_size(value)
-            elif key == "bps-write":
-                self.bps_write = parse_size(value)
+            elif key in ("bps-read", "bps-write"):
+                self.limits.append((key, parse_size(value)))
             else:
                 raise LabError("unknown option of --drive: '%s'" % option, 2)
         if not self.path:
@@ -46,8 +47,8 @@ class Drive:
     def arguments(self):
         path = os.path.abspath(self.path).replace(",", ",,")
         drive = "if=none,id=data,format=raw,discard=unmap,file=" + path
-        if self.bps_write:
-            drive += ",throttling.bps-write=%d" % self.bps_write
+        for key, value in self.limits:
+            drive += ",throttling.%s=%d" % (key, value)
         return ["-drive", drive, "-device", "virtio-blk-pci,drive=data"]
 
 

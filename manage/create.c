@@ -447,6 +447,19 @@ static int publish(struct create *c)
     return 0;
 }
 
+/* docs/design/clock.md, "A channel and a restore": nothing of it is ours, and the
+ * guest's kernel cannot be asked whether it knows better. */
+static void warn_of_channel(const struct create *c)
+{
+    if (!c->snapshot.memory || !c->config.num_channels ||
+        c->config.c_info.type != LIBXL_DOMAIN_TYPE_PV)
+        return;
+    manage_warn(c->op.m, "'%s' has a channel: with Linux 6.1 such a guest loses a"
+                " disk when its memory is restored, also by xl restore; try"
+                " whether it can go back to '%s' before you rely on that, or use"
+                " --disk-only", c->op.domain, c->snapshot.name);
+}
+
 static int carry_out(struct create *c)
 {
     struct operation *op = &c->op;
@@ -474,6 +487,7 @@ static int carry_out(struct create *c)
     rc = operation_journal_clear(op);
     if (rc) return rc;
     warn_of_pause(c);
+    warn_of_channel(c);
     manage_reached(op->m, "create:end");
     return 0;
 }

@@ -57,6 +57,8 @@ extern "C" {
 #define LIBXL_HAVE_MEMORY_IMAGE 1
 /* libxl_domain_clock_set. */
 #define LIBXL_HAVE_DOMAIN_CLOCK 1
+/* What has changed between two states of a disk, or two memory images. */
+#define LIBXL_HAVE_SNAPSHOT_COMPARE 1
 
 #define LIBXL_SNAPSHOT_NO_DOMAIN ((uint32_t)INVALID_DOMID)
 
@@ -137,6 +139,18 @@ int libxl_memory_image_info_get(libxl_snapshot_ctx *sctx,
                                 const libxl_memory_file *file,
                                 libxl_memory_image_info *info_r,
                                 libxl_snapshot_diag *diag);
+
+/*
+ * How many page frames differ between two images, each with all those that it
+ * builds on. Files that both have are read at most once, and only for the page
+ * frames that one of both has elsewhere. What is read is checked.
+ */
+int libxl_memory_image_compare(libxl_snapshot_ctx *sctx,
+                               const libxl_memory_file *files_a, int num_a,
+                               const libxl_memory_file *files_b, int num_b,
+                               const libxl_snapshot_callbacks *callbacks,
+                               libxl_memory_comparison *result_r,
+                               libxl_snapshot_diag *diag);
 
 /* Read all files and check every byte, and that each builds on the next; the last
  * may build on one that is not given. *bytes_r: how many there are. */
@@ -462,6 +476,40 @@ int libxl_disk_export(libxl_snapshot_ctx *sctx, const libxl_device_disk *disk,
 int libxl_disk_measure(libxl_snapshot_ctx *sctx, const libxl_device_disk *disk,
                        const libxl_snapshot_handle *handle, uint64_t *bytes_r,
                        libxl_snapshot_diag *diag);
+
+/*
+ * How much of a disk differs between two of its states, each what an internal
+ * snapshot of the disk's image holds or, without a handle, what the image itself
+ * and those below it hold. As of libxl_disk_export the image may be a running
+ * guest's in the first case, and nobody may write to it in the second; and the
+ * snapshot, or the frozen image, must stay while this goes on. Past the end of
+ * the shorter one there are zeroes.
+ *
+ * begin opens all that is needed, which takes little time; the image's table of
+ * snapshots may not change meanwhile. run reads what cannot be known to be the
+ * same without reading it, with callbacks progress (of the disk's bytes) and
+ * cancelled; once. end may be called at any time, also with NULL.
+ *
+ * ERROR_INVAL: it is no image that could be read. ERROR_NOTFOUND: there is no
+ * such image or snapshot. ERROR_ABORTED: callbacks->cancelled said so.
+ */
+typedef struct libxl_disk_compare libxl_disk_compare;
+
+/* Changes are counted in pieces of so many bytes. */
+#define LIBXL_DISK_COMPARE_UNIT 4096u
+
+int libxl_disk_compare_begin(libxl_snapshot_ctx *sctx,
+                             const libxl_device_disk *a,
+                             const libxl_snapshot_handle *handle_a,
+                             const libxl_device_disk *b,
+                             const libxl_snapshot_handle *handle_b,
+                             libxl_disk_compare **cmp_r,
+                             libxl_snapshot_diag *diag);
+int libxl_disk_compare_run(libxl_disk_compare *cmp,
+                           const libxl_snapshot_callbacks *callbacks,
+                           libxl_disk_comparison *result_r,
+                           libxl_snapshot_diag *diag);
+void libxl_disk_compare_end(libxl_disk_compare *cmp);
 
 /*
  * Does anything still have the disk's image open: a domain (other than

@@ -19,6 +19,7 @@ libtypes_la_LIBADD = $(YAJL_LIBS) $(XEN_LIBS)
 noinst_LTLIBRARIES += libsnapshotparts.la
 libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
 	libxl/agent_channel.c libxl/agent_channel.h \
+	libxl/disk_compare.c \
 	libxl/disk_create.c \
 	libxl/disk_delete.c \
 	libxl/disk_image_list.c \
@@ -36,17 +37,21 @@ libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
 	libxl/domain_facts.c libxl/domain_facts.h \
 	libxl/domain_monitor.c libxl/domain_monitor.h \
 	libxl/domain_snapshot.c \
+	libxl/image_server.c libxl/image_server.h \
 	libxl/internal.c libxl/internal.h \
 	libxl/memory.c libxl/memory.h \
 	libxl/memory_image.c \
+	libxl/nbd_client.c libxl/nbd_client.h \
 	libxl/overlay.c libxl/overlay_close.c \
 	libxl/overlay_facts.c libxl/overlay_facts.h \
 	libxl/pause_clock.c libxl/pause_clock.h \
 	libxl/plan.c libxl/plan_overlay.c libxl/plan.h \
 	libxl/plan_quiesce.c \
+	libxl/qcow2_pair.c libxl/qcow2_pair.h \
 	libxl/quiesce.c libxl/quiesce.h \
 	libxl/snapshot_ctx.c
-libsnapshotparts_la_LIBADD = libtypes.la libmemory.la $(XEN_LIBS) $(XENSTORE_LIBS)
+libsnapshotparts_la_LIBADD = libtypes.la libmemory.la $(XEN_LIBS) $(XENSTORE_LIBS) \
+	$(NBD_LIBS)
 
 lib_LTLIBRARIES += libxlsnapshot.la
 libxlsnapshot_la_SOURCES =

@@ -12,6 +12,7 @@
 
 #include "libxl/internal.h"
 #include "libxl/memory.h"
+#include "memory/diff.h"
 #include "memory/feed.h"
 #include "memory/intake.h"
 #include "memory/merge.h"
@@ -43,16 +44,26 @@ static void opened_close(struct opened *o)
     *o = (struct opened){ NULL, NULL };
 }
 
+/* The list as memory/ has it, malloc'd; NULL: out of memory. */
+static struct memory_file *as_list(const libxl_memory_file *files,
+                                   int num_files)
+{
+    struct memory_file *list = calloc(num_files, sizeof(*list));
+    int i;
+
+    for (i = 0; list && i < num_files; i++)
+        list[i] = (struct memory_file){ files[i].fd, files[i].name };
+    return list;
+}
+
 static int opened_open(struct opened *o, const libxl_memory_file *files,
                        int num_files, bool part, libxl_snapshot_diag *diag)
 {
-    struct memory_file *list = calloc(num_files, sizeof(*list));
+    struct memory_file *list = as_list(files, num_files);
     struct diag d = { "" };
-    int i, rc;
+    int rc;
 
     if (!list) return no_memory(diag);
-    for (i = 0; i < num_files; i++)
-        list[i] = (struct memory_file){ files[i].fd, files[i].name };
     rc = work_pool_start(&o->pool);
     if (rc) {
         xls_diag(diag, rc, NULL, "cannot start to read the memory image");
@@ -112,6 +123,57 @@ int libxl_memory_image_merge(libxl_snapshot_ctx *sctx,
     rc = memory_merge(o.chain, fd, level, o.pool, bytes_r, &d);
     opened_close(&o);
     return told(rc, &d, diag);
+}
+
+/* ---- two of them ---- */
+
+static void difference_give(const struct memory_difference *from,
+                            libxl_memory_comparison *to)
+{
+    to->pages_a = from->pages_a;
+    to->pages_b = from->pages_b;
+    to->changed = from->changed;
+    to->only_a = from->only_a;
+    to->only_b = from->only_b;
+    to->zero_a = from->zero_a;
+    to->zero_b = from->zero_b;
+}
+
+int libxl_memory_image_compare(libxl_snapshot_ctx *sctx,
+                               const libxl_memory_file *files_a, int num_a,
+                               const libxl_memory_file *files_b, int num_b,
+                               const libxl_snapshot_callbacks *callbacks,
+                               libxl_memory_comparison *result_r,
+                               libxl_snapshot_diag *diag)
+{
+    struct memory_file *a = as_list(files_a, num_a);
+    struct memory_file *b = as_list(files_b, num_b);
+    struct memory_difference difference;
+    struct work_pool *pool = NULL;
+    struct diag d = { "" };
+    int rc;
+
+    if (!a || !b) {
+        rc = no_memory(diag);
+        goto out;
+    }
+    rc = work_pool_start(&pool);
+    if (rc) {
+        xls_diag(diag, rc, NULL, "cannot start to read the memory images");
+        goto out;
+    }
+    rc = memory_diff(a, (unsigned)num_a, b, (unsigned)num_b, pool,
+                     callbacks ? callbacks->cancelled : NULL,
+                     callbacks ? callbacks->user : NULL, &difference, &d);
+    if (rc)
+        told(rc, &d, diag);
+    else
+        difference_give(&difference, result_r);
+    work_pool_stop(pool);
+ out:
+    free(a);
+    free(b);
+    return rc;
 }
 
 /* ---- what one says of itself ---- */

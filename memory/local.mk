@@ -5,6 +5,7 @@ libmemory_la_SOURCES = \
 	memory/bytes.h \
 	memory/chain.c memory/chain.h \
 	memory/codec.c memory/codec.h \
+	memory/diff.c memory/diff.h \
 	memory/feed.c memory/feed.h \
 	memory/file.c memory/file.h \
 	memory/format.c memory/format.h \

@@ -15,6 +15,10 @@ EXTRA_PROGRAMS += tests/interop/merge-probe
 tests_interop_merge_probe_SOURCES = tests/interop/merge_probe.c
 tests_interop_merge_probe_LDADD = libqmp.la $(XEN_LIBS)
 
+EXTRA_PROGRAMS += tests/interop/compare-probe
+tests_interop_compare_probe_SOURCES = tests/interop/compare_probe.c
+tests_interop_compare_probe_LDADD = libsnapshotparts.la $(XEN_LIBS) $(YAJL_LIBS)
+
 interop_programs = tests/interop/test-qemu-img$(EXEEXT) \
 	tests/interop/test-extract$(EXEEXT)
 EXTRA_PROGRAMS += tests/interop/test-qemu-img tests/interop/test-extract
@@ -41,6 +45,7 @@ interop_rig = \
 	tests/interop/rig/writer.py \
 	tests/interop/rig/xenstore.py
 interop_scripts = \
+	tests/interop/test-compare.py \
 	tests/interop/test-storage-daemon.py \
 	tests/interop/test-merge-offline.py \
 	tests/interop/test-merge-live.py \
@@ -58,6 +63,7 @@ EXTRA_DIST += $(interop_rig) $(interop_scripts) \
 check-interop: tests/interop/qdisk-probe$(EXEEXT) \
 		tests/interop/snapshot-probe$(EXEEXT) \
 		tests/interop/merge-probe$(EXEEXT) \
+		tests/interop/compare-probe$(EXEEXT) \
 		tests/interop/xenshim.la $(interop_programs)
 	@for tool in sh qemu-io; do command -v $$tool >/dev/null || \
 	    { echo "check-interop: $$tool is not installed"; exit 1; }; done; \
@@ -73,4 +79,5 @@ check-interop: tests/interop/qdisk-probe$(EXEEXT) \
 	test $$failed = 0
 CLEANFILES += $(interop_programs) tests/interop/qdisk-probe$(EXEEXT) \
 	tests/interop/snapshot-probe$(EXEEXT) \
-	tests/interop/merge-probe$(EXEEXT)
+	tests/interop/merge-probe$(EXEEXT) \
+	tests/interop/compare-probe$(EXEEXT)

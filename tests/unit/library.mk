@@ -8,6 +8,7 @@ library_tests = \
 	tests/unit/test-domain-config \
 	tests/unit/test-domain-facts \
 	tests/unit/test-memory \
+	tests/unit/test-nbd-client \
 	tests/unit/test-plan \
 	tests/unit/test-quiesce
 check_PROGRAMS += $(library_tests)
@@ -37,6 +38,8 @@ tests_unit_test_domain_facts_CFLAGS = $(AM_CFLAGS)	# objects of its own
 tests_unit_test_domain_facts_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
 tests_unit_test_memory_SOURCES = tests/unit/test-memory.c
 tests_unit_test_memory_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
+tests_unit_test_nbd_client_SOURCES = tests/unit/test-nbd-client.c
+tests_unit_test_nbd_client_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
 tests_unit_test_plan_SOURCES = tests/unit/test-plan.c
 tests_unit_test_plan_LDADD = libsnapshotparts.la $(CMOCKA_LIBS)
 tests_unit_test_quiesce_SOURCES = tests/unit/test-quiesce.c \

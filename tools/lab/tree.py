@@ -16,7 +16,7 @@ _PACKAGES = """
     strace zstd python3 qemu-guest-agent lvm2 thin-provisioning-tools
     gcc libc6-dev make autoconf automake libtool pkg-config perl
     libxen-dev libyajl-dev libarchive-dev libssl-dev libzstd-dev libxxhash-dev
-    libcmocka-dev
+    libnbd-dev libcmocka-dev
 """
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 

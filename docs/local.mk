@@ -7,6 +7,7 @@ man_MANS += $(pages)
 EXTRA_DIST += $(pods) \
 	docs/design/clock.md docs/design/clones.md \
 	docs/design/crash-safety.md docs/design/decisions.md \
+	docs/design/diff.md \
 	docs/design/external.md docs/design/manual.md docs/design/memory.md docs/design/monitor.md \
 	docs/design/refusals.md \
 	docs/format/chain.md docs/format/dump.md docs/format/export.md \

@@ -7,10 +7,13 @@ libmanage_la_SOURCES = \
 	manage/clone_config.c manage/clone_config.h \
 	manage/clone_disks.c manage/clone_disks.h \
 	manage/clones.c \
+	manage/config_diff.c manage/config_diff.h \
 	manage/config_json.c manage/config_json.h \
 	manage/create.c \
 	manage/delete.c \
 	manage/detached.c \
+	manage/diff.c manage/diff.h \
+	manage/diff_disks.c \
 	manage/digest.c manage/digest.h \
 	manage/disk_choice.c manage/disk_choice.h \
 	manage/disk_snapshots.c \

@@ -554,6 +554,57 @@ int manage_import(struct manage *m, const struct manage_import *args,
 int manage_thaw(struct manage *m, const char *domain, uint32_t timeout_ms,
                 struct manage_error *err);
 
+/*
+ * What differs between two snapshots of a domain, or one and the present.
+ */
+struct manage_diff {
+    const char *domain;
+    const char *a;
+    const char *b;              /* NULL: the present */
+};
+
+struct manage_memory_difference {
+    char *problem;              /* why it was not compared, in words; NULL: it was */
+    bool failed;                /* it should have been possible */
+    libxl_memory_comparison pages;
+};
+
+struct manage_disk_difference {
+    char *vdev;
+    char *path_a, *path_b;      /* the images; NULL: it has no such disk */
+    char *problem;              /* as above */
+    bool failed;
+    libxl_disk_comparison bytes;
+};
+
+/* A value of the configuration, as text; NULL: it is not there. */
+struct manage_config_difference {
+    char *key;
+    char *a, *b;
+};
+
+struct manage_difference {
+    struct manage_memory_difference memory;
+    struct manage_disk_difference *disks;
+    int num_disks;
+    struct manage_config_difference *config;
+    int num_config;
+};
+
+void manage_difference_init(struct manage_difference *difference);
+void manage_difference_dispose(struct manage_difference *difference);
+
+/*
+ * The guest may run. The chain is locked while images are opened, and not while
+ * they are read: MANAGE_BUSY when by the end it turns out that one of both
+ * snapshots was changed meanwhile. A disk, or the memory, of which one side has
+ * nothing that could be read is no failure; neither is one whose image is
+ * damaged or gone, which is failed then.
+ */
+int manage_diff(struct manage *m, const struct manage_diff *args,
+                struct manage_difference *difference_r,
+                struct manage_error *err);
+
 /* What is stored of one snapshot, read again. */
 struct manage_verified {
     char *name;

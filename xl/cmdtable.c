@@ -77,6 +77,12 @@ const struct cmd_spec cmd_table[] = {
       "[options] <Domain> [<Name>]",
       JSON_OPTION HELP_OPTION
     },
+    { "snapshot-diff",
+      &main_snapshot_diff, false, true,
+      "Tell what differs between two snapshots, or one and the present",
+      "[options] <Domain> <Name> [<Name2>]",
+      JSON_OPTION HELP_OPTION
+    },
     { "snapshot-revert",
       &main_snapshot_revert, true, true,
       "Put a domain back to a snapshot, giving up its present state",

@@ -50,6 +50,7 @@ int main_snapshot_create(struct xl_app *app, int argc, char **argv);
 int main_snapshot_list(struct xl_app *app, int argc, char **argv);
 int main_snapshot_info(struct xl_app *app, int argc, char **argv);
 int main_snapshot_dump(struct xl_app *app, int argc, char **argv);
+int main_snapshot_diff(struct xl_app *app, int argc, char **argv);
 int main_snapshot_revert(struct xl_app *app, int argc, char **argv);
 int main_snapshot_delete(struct xl_app *app, int argc, char **argv);
 int main_snapshot_rename(struct xl_app *app, int argc, char **argv);

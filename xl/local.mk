@@ -12,6 +12,7 @@ libxlapp_la_SOURCES = \
 	xl/cmd_create.c \
 	xl/cmd_current.c \
 	xl/cmd_delete.c \
+	xl/cmd_diff.c \
 	xl/cmd_dump.c \
 	xl/cmd_domain_create.c \
 	xl/cmd_domain_rename.c \
@@ -41,6 +42,7 @@ libxlapp_la_SOURCES = \
 	xl/output_clock.c \
 	xl/output_clone.c \
 	xl/output_columns.c xl/output_columns.h \
+	xl/output_diff.c \
 	xl/output_dot.c \
 	xl/output_info.c \
 	xl/output_json.c \

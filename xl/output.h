@@ -100,6 +100,11 @@ struct output_domain {
 void output_verified(const struct xl_app *app,
                      const struct output_domain *domains, size_t num);
 
+/* snapshot-diff: what differs. */
+void output_difference(const struct xl_app *app,
+                       const struct manage_diff *args,
+                       const struct manage_difference *difference);
+
 /* snapshot-recover: what was done, or with -N what is in flight. */
 void output_recovered(const struct xl_app *app,
                       const struct output_domain *domains, size_t num,

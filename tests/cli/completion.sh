@@ -96,6 +96,9 @@ offers "a way to compress" "zstd" snapshot-export --compress z
 offers "a domain to adopt for" "db1" snapshot-adopt d
 offers "a snapshot to clone" "before" snapshot-clone --directory files web1 be
 offers "a clone's name" "" snapshot-clone web1 before b
+offers "a snapshot to compare" "before" snapshot-diff web1 be
+offers "another one" "before" snapshot-diff --json web1 x be
+offers "no third one" "" snapshot-diff web1 x before b
 offers "a new name" "" snapshot-rename web1 before b
 offers "a new snapshot's name" "" snapshot-create web1 b
 offers "a snapshot to dump" "before" snapshot-dump web1 be

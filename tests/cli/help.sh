@@ -3,7 +3,7 @@
 # The list of commands, and each command's help.
 . "${srcdir:?}/tests/cli/lib.sh" || exit 99
 
-commands="snapshot-create snapshot-list snapshot-info snapshot-dump snapshot-revert
+commands="snapshot-create snapshot-list snapshot-info snapshot-dump snapshot-diff snapshot-revert
 snapshot-delete snapshot-rename snapshot-current snapshot-redefine
 snapshot-adopt snapshot-export snapshot-import snapshot-clone snapshot-recover snapshot-verify snapshot-thaw"
 flat=${commands//$'\n'/ }

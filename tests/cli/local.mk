@@ -43,6 +43,7 @@ cli_scripts = \
 	tests/cli/change.sh \
 	tests/cli/clock.sh \
 	tests/cli/clone.sh \
+	tests/cli/diff.sh \
 	tests/cli/columns.sh \
 	tests/cli/completion.sh \
 	tests/cli/configuration.sh \

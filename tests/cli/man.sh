@@ -28,7 +28,7 @@ for command in $("$xl" help | awk '/^ snapshot-/ {print $1}'); do
         "$(section SYNOPSIS | grep -c "B<$command>")" 1
     is "$command: operands as in its help" \
         "$(sed -n '1s/.*\[I<OPTIONS>\] *//p' "$XL_TEST_DIR/part" |
-           sed 's/I<domain-id>/<Domain>/; s/I<name>/<Name>/
+           sed 's/I<domain-id>/<Domain>/; s/I<name>/<Name>/; s/I<name2>/<Name2>/
                 s/I<new-name>/<NewName>/; s/I<new-domain>/<NewDomain>/; s/I<file>/<File>/')" \
         "$(sed -n '1s/.*\[options\] *//p' "$XL_TEST_DIR/help")"
     is "$command: options as in its help" \

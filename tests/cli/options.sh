@@ -57,17 +57,19 @@ wrong "--running, --paused and --off exclude each other" snapshot-clone \
     --paused --off web1 A B
 wrong "option '--directory' needs an argument" snapshot-clone web1 A B \
     --directory
+wrong "$missing" snapshot-diff web1
+wrong "$extra" snapshot-diff web1 A B C
 wrong "$missing" snapshot-thaw
 wrong "$extra" snapshot-thaw web1 A
 for command in create list info dump revert delete rename current redefine \
-    adopt export import clone recover thaw; do
+    adopt export import clone diff recover thaw; do
     wrong "unknown or ambiguous option '--bogus'" snapshot-$command web1 --bogus
     wrong "unknown option '-x'" snapshot-$command -x web1
     wrong "unknown option '-x'" snapshot-$command web1 -xN
     wrong "option '--dry-run=no' takes no argument" snapshot-$command \
         --dry-run=no web1
 done
-for command in list info dump current thaw; do
+for command in list info dump current diff thaw; do
     wrong "changes nothing and has no dry run (-N)" snapshot-$command -N web1
     wrong "changes nothing and has no dry run (-N)" snapshot-$command \
         --dry-run web1

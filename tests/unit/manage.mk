@@ -4,6 +4,7 @@ if HAVE_CMOCKA
 manage_tests = \
 	tests/unit/test-clock \
 	tests/unit/test-clone-config \
+	tests/unit/test-config-diff \
 	tests/unit/test-losses \
 	tests/unit/test-predict \
 	tests/unit/test-sizes
@@ -22,6 +23,8 @@ tests_unit_test_clock_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_test_clock_LDADD = $(tests_unit_test_sizes_LDADD)
 tests_unit_test_clone_config_SOURCES = tests/unit/test-clone-config.c
 tests_unit_test_clone_config_LDADD = $(tests_unit_test_sizes_LDADD)
+tests_unit_test_config_diff_SOURCES = tests/unit/test-config-diff.c
+tests_unit_test_config_diff_LDADD = $(tests_unit_test_sizes_LDADD)
 tests_unit_test_predict_SOURCES = tests/unit/test-predict.c \
 	tests/chain/util.c tests/chain/util.h
 tests_unit_test_predict_LDADD = $(tests_unit_test_sizes_LDADD)

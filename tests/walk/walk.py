@@ -7,7 +7,8 @@ Random writes, creates (internal, external, mixed, some disks left out),
 reverts, deletes and renames are done side by side to the images and to a
 model that is a few dictionaries. After every step each snapshot's disks, and
 the present's, must hold what the model holds; no file may be left that nobody
-needs. One step in four is killed (SIGKILL, no guard) at a random moment and
+needs; and now and then snapshot-diff must find between two of them just what
+differs in the model. One step in four is killed (SIGKILL, no guard) at a random moment and
 then recovered: it must have happened wholly or not at all.
 
 The seed is printed; the same seed walks the same way, but for the moments of
@@ -215,6 +216,35 @@ class Walk:
         if os.path.exists(os.path.join(self.state, "journal.json")):
             raise Wrong("a journal is left")
 
+    @staticmethod
+    def differing(a, b):
+        """Bytes, of blocks; what was never written is zeroes."""
+        return BLOCK * sum(a.get(i, 0) != b.get(i, 0) for i in range(BLOCKS))
+
+    def check_diff(self):
+        """Between two snapshots, or one and the present."""
+        if not self.model.snapshots:
+            return
+        a = self.any_snapshot()
+        b = self.random.choice([None, *sorted(self.model.snapshots)])
+        then = self.model.snapshots[a]
+        now = self.model.snapshots[b] if b else self.model.present
+        argv = ["snapshot-diff", "--json", DOMAIN, a, *([b] if b else [])]
+        done = subprocess.run([*ALONE, self.xl, *argv], text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+        if done.returncode:
+            raise Wrong("exit status %d of %s:\n%s%s" % (
+                done.returncode, " ".join(argv), done.stdout, done.stderr))
+        found = {d["vdev"]: d["changed_bytes"]
+                 for d in json.loads(done.stdout)["disks"]}
+        wanted = {v: self.differing(then[v], now[v])
+                  if v in then and v in now else None for v in self.vdevs}
+        if found != wanted:
+            raise Wrong("%s: %s differ, not %s" % (" ".join(argv), found,
+                                                   wanted))
+        self.counts["diff"] = self.counts.get("diff", 0) + 1
+
     # ---- doing ----
 
     def snapshot_command(self, *argv):
@@ -362,6 +392,8 @@ class Walk:
         what = self.random.choice(steps)()
         self.counts[what] = self.counts.get(what, 0) + 1
         self.check()
+        if self.random.random() < 0.4:
+            self.check_diff()
 
     def without_current(self):
         """Where chance seldom leads: the current snapshot is deleted, so that

@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	tests/system/bad-input.sh \
 	tests/system/clock.sh \
 	tests/system/clone.sh \
+	tests/system/diff.sh \
 	tests/system/disk-only.sh \
 	tests/system/external.sh \
 	tests/system/hotplug.sh \

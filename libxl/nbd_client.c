@@ -172,8 +172,7 @@ static int take_extents(void *user, const char *context, uint64_t offset,
 int nbd_client_status(struct nbd_client *c, uint64_t offset, uint32_t len,
                       struct diag *diag)
 {
-    const nbd_extent_callback callback = { .callback = take_extents,
-                                           .user_data = c };
+    const nbd_extent_callback callback = { take_extents, c, NULL };
     int i, rc;
 
     for (i = 0; i < IMAGE_NUM_CONTEXTS; i++) c->extents[i].num = 0;

@@ -175,8 +175,8 @@ int memory_create(struct operation *op, uint64_t serial, int *fd_r)
 /* ---- which base ---- */
 
 /* A restore reads all of them: they may not become many, nor large beside the
- * whole one. With a quarter it takes no more than 1.3 times as long as one that
- * is whole (tests/bench/memory_chain_bench.c). */
+ * whole one. With a quarter there is no more than 1.3 times as much to read as of
+ * one that is whole (docs/design/speed.md). */
 #define MAX_DEPTH 24
 
 uint64_t memory_choose_base(const struct operation *op)

@@ -126,6 +126,16 @@ const chain_snapshot *chain_model_parent(const struct chain_model *model,
     return find(model, snapshot->parent);
 }
 
+const chain_disk *chain_snapshot_disk(const chain_snapshot *snapshot,
+                                      const char *vdev)
+{
+    int i;
+
+    for (i = 0; snapshot && i < snapshot->num_disks; i++)
+        if (!strcmp(snapshot->disks[i].vdev, vdev)) return &snapshot->disks[i];
+    return NULL;
+}
+
 /* ---- changing ---- */
 
 int chain_model_need_sound(const struct chain_model *model,

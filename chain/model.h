@@ -75,6 +75,10 @@ const chain_snapshot *chain_model_current(const struct chain_model *model);
 const chain_snapshot *chain_model_parent(const struct chain_model *model,
                                          const chain_snapshot *snapshot);
 
+/* The snapshot's record of a disk; NULL: it has none, or there is no snapshot. */
+const chain_disk *chain_snapshot_disk(const chain_snapshot *snapshot,
+                                      const char *vdev);
+
 struct chain_walk_entry {
     const chain_snapshot *snapshot;
     size_t depth;       /* 0: where the walk began */

@@ -63,16 +63,6 @@ static int check_disk(struct operation *op, const chain_snapshot *snapshot,
     }
 }
 
-static const chain_disk *find_disk(const chain_snapshot *snapshot,
-                                   const char *vdev)
-{
-    int i;
-
-    for (i = 0; i < snapshot->num_disks; i++)
-        if (!strcmp(snapshot->disks[i].vdev, vdev)) return &snapshot->disks[i];
-    return NULL;
-}
-
 /* Whatever the records say: two domains must not write to one image. */
 static int check_written(struct operation *op, const chain_snapshot *snapshot,
                          const libxl_device_disk *disk)
@@ -82,7 +72,7 @@ static int check_written(struct operation *op, const chain_snapshot *snapshot,
     if (disk->is_cdrom || !disk->readwrite || !disk->pdev_path ||
         disk->format == LIBXL_DISK_FORMAT_EMPTY)
         return 0;
-    found = disk->vdev ? find_disk(snapshot, disk->vdev) : NULL;
+    found = disk->vdev ? chain_snapshot_disk(snapshot, disk->vdev) : NULL;
     if (found && is_renewed(found)) return 0;
     return manage_fail(op->err, MANAGE_REFUSED, "disk %s of the configuration"
                        " can be written, and the snapshot '%s' holds nothing"

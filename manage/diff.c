@@ -186,12 +186,9 @@ static int compare_memory(struct diff *d)
 
 static const char *image_of(const struct diff_side *side, const char *vdev)
 {
-    int i;
+    const chain_disk *disk = chain_snapshot_disk(side->snapshot, vdev);
 
-    for (i = 0; i < side->snapshot->num_disks; i++)
-        if (!strcmp(side->snapshot->disks[i].vdev, vdev))
-            return side->snapshot->disks[i].path;
-    return NULL;
+    return disk ? disk->path : NULL;
 }
 
 /* Snapshots themselves give a disk other images; that is none of the user's

@@ -27,16 +27,6 @@ void diff_disks_free(struct diff_disks *disks)
     free(disks);
 }
 
-static const chain_disk *find_disk(const chain_snapshot *snapshot,
-                                   const char *vdev)
-{
-    int i;
-
-    for (i = 0; i < snapshot->num_disks; i++)
-        if (!strcmp(snapshot->disks[i].vdev, vdev)) return &snapshot->disks[i];
-    return NULL;
-}
-
 /* ---- what cannot be compared ---- */
 
 static int because(struct operation *op, struct manage_disk_difference *to,
@@ -167,8 +157,8 @@ static int open_disk(struct operation *op, const struct diff_side *a,
                      const struct diff_side *b, const char *vdev,
                      struct diff_disks *disks)
 {
-    const chain_disk *da = find_disk(a->snapshot, vdev);
-    const chain_disk *db = find_disk(b->snapshot, vdev);
+    const chain_disk *da = chain_snapshot_disk(a->snapshot, vdev);
+    const chain_disk *db = chain_snapshot_disk(b->snapshot, vdev);
     struct manage_disk_difference *to = &disks->list[disks->num];
     libxl_disk_compare **compare = &disks->compares[disks->num++];
     int rc;
@@ -206,7 +196,7 @@ int diff_disks_open(struct operation *op, const struct diff_side *a,
     for (i = 0; i < a->snapshot->num_disks && !rc; i++)
         rc = open_disk(op, a, b, a->snapshot->disks[i].vdev, disks);
     for (i = 0; i < b->snapshot->num_disks && !rc; i++)
-        if (!find_disk(a->snapshot, b->snapshot->disks[i].vdev))
+        if (!chain_snapshot_disk(a->snapshot, b->snapshot->disks[i].vdev))
             rc = open_disk(op, a, b, b->snapshot->disks[i].vdev, disks);
     result->num_disks = disks->num;
     *disks_r = disks;

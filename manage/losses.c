@@ -28,16 +28,6 @@ static struct manage_loss *add(struct manage_losses *losses,
     return (vdev && !loss->vdev) || (path && !loss->path) ? NULL : loss;
 }
 
-static const chain_disk *disk_of(const chain_snapshot *snapshot,
-                                 const char *vdev)
-{
-    int i;
-
-    for (i = 0; snapshot && i < snapshot->num_disks; i++)
-        if (!strcmp(snapshot->disks[i].vdev, vdev)) return &snapshot->disks[i];
-    return NULL;
-}
-
 static bool has_disk(const struct present *present, const char *vdev)
 {
     int i;
@@ -66,7 +56,7 @@ static int add_writes(const struct chain_model *chain,
 {
     const chain_snapshot *current = chain_model_current(chain);
     const chain_image *image = chain_images_find(chain, disk->path);
-    const chain_disk *was = disk_of(current, disk->vdev);
+    const chain_disk *was = chain_snapshot_disk(current, disk->vdev);
     struct manage_loss *loss;
 
     if (was && !chain_disk_included(was)) was = NULL;
@@ -88,7 +78,7 @@ static int look_at_disk(const struct chain_model *chain,
                         const struct present_disk *disk, bool undo,
                         struct manage_losses *losses)
 {
-    const chain_disk *then = disk_of(target, disk->vdev);
+    const chain_disk *then = chain_snapshot_disk(target, disk->vdev);
 
     if (!then || (then->path && chain_disk_included(then) &&
                   !is_related(chain, disk->vdev, disk->path, then->path)))

@@ -42,23 +42,6 @@ stood_still() {
     [ "$now" -lt "$2" ]
 }
 
-# until_agent answers|hangs: what the guest was told to do to its agent takes it
-# a moment.
-until_agent() {
-    local n
-    for n in $(seq 15); do
-        if xl -N snapshot-create --disk-only --quiesce --quiesce-timeout 2 g no
-        then
-            [ "$1" = answers ] && return 0
-        else
-            [ "$1" = hangs ] && return 0
-        fi
-        sleep 0.2
-    done
-    echo "after $n tries it does not: $1"
-    return 1
-}
-
 guest_start h
 note "no agent"
 check "a snapshot" xl snapshot-create h a

@@ -116,6 +116,23 @@ guest_start() {
         note "THE EMULATED PROCESSOR FAULTED $1 WHILE IT STARTED; xl has started it again"
 }
 
+# until_agent answers|hangs: what guest g was told to do to its agent takes it a
+# moment.
+until_agent() {
+    local n
+    for n in $(seq 15); do
+        if xl -N snapshot-create --disk-only --quiesce --quiesce-timeout 2 g no
+        then
+            [ "$1" = answers ] && return 0
+        else
+            [ "$1" = hangs ] && return 0
+        fi
+        sleep 0.2
+    done
+    echo "after $n tries it does not: $1"
+    return 1
+}
+
 triple_faults() {
     [ "${XENLAB_GUEST_TYPE:-pv}" != pv ] || { echo 0; return; }
     "$SYSTEM_XL" dmesg | grep -ac 'Triple fault' || true

@@ -54,23 +54,6 @@ in_seconds() {
     return "$status"
 }
 
-# until_agent answers|hangs: what the guest was told to do to its agent takes it
-# a moment.
-until_agent() {
-    local n
-    for n in $(seq 15); do
-        if xl -N snapshot-create --disk-only --quiesce --quiesce-timeout 2 g no
-        then
-            [ "$1" = answers ] && return 0
-        else
-            [ "$1" = hangs ] && return 0
-        fi
-        sleep 0.2
-    done
-    echo "after $n tries it does not: $1"
-    return 1
-}
-
 # A named point reached is where our xl is killed.
 killed_at() {
     XL_SNAPSHOT_STOP_AT=$1 "${@:2}" >"$OUTPUT" 2>&1 </dev/null

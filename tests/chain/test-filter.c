@@ -272,7 +272,7 @@ static void random_trees(void **state)
     struct chain_model m;
     chain_snapshot *s;
     size_t num, i, round;
-    char name[16];
+    char name[24];
 
     print_message("CHAIN_TEST_SEED=%" PRIu64 "\n", seed);
     for (round = 0; round < 200; round++) {

@@ -702,10 +702,11 @@ static void list_domains(void **state)
 static void ten_thousand(void **state)
 {
     struct scene *s = *state;
+    const int num = util_so_many(10000);
     char name[16];
     int i;
 
-    for (i = 3; i <= 10000; i++) {
+    for (i = 3; i <= num; i++) {
         snprintf(name, sizeof(name), "n%d", i);
         util_add(&s->model, (uint64_t)i / 2, name);
     }

@@ -410,7 +410,7 @@ def parser():
                    help="memory to dirty all the time")
     c.add_argument("--region", type=int, default=4, metavar="MB",
                    help="checked region of each disk")
-    c.add_argument("--hz", type=int, default=20, help="counts a second")
+    c.add_argument("--hz", type=int, default=10, help="counts a second")
     c.add_argument("--idle", action="store_true",
                    help="count in RAM once a second, write to no disk")
     c.add_argument("--agent", action="store_true",

@@ -8,17 +8,17 @@
 
 #include "memory/chain.h"
 
-struct level {
-    struct memory_reader *reader;
-    struct memory_page page;    /* where it is, when there is more */
-    bool begun, more;
-};
-
 struct memory_chain {
-    struct level *levels;
+    struct memory_reader **readers;
     unsigned num;
     bool part;                  /* the last one builds on something */
+    uint8_t *owners;            /* of each page frame, see find_owners */
+    uint64_t num_owners;
 };
+
+/* Owners that are none of the images. */
+#define NOBODY          0xff    /* it is missing */
+#define BELOW           0xfe    /* what the last one builds on, which is not here */
 
 static int mismatch(struct diag *diag, const struct memory_file *file,
                     const char *what)
@@ -34,15 +34,15 @@ static int check_links(const struct memory_chain *chain,
     const struct memory_header *h, *next;
     unsigned i, last = chain->num - 1;
 
-    h = memory_reader_header(chain->levels[last].reader);
+    h = memory_reader_header(chain->readers[last]);
     if (h->depth && !chain->part)
         return mismatch(diag, &files[last], "it builds on an image that was not"
                         " given");
     for (i = 0; i < last; i++) {
-        h = memory_reader_header(chain->levels[i].reader);
+        h = memory_reader_header(chain->readers[i]);
         if (!h->depth)
             return mismatch(diag, &files[i], "it builds on no other image");
-        next = memory_reader_header(chain->levels[i + 1].reader);
+        next = memory_reader_header(chain->readers[i + 1]);
         if (memcmp(h->parent, next->uuid, sizeof(h->parent)) ||
             h->depth <= next->depth)
             return mismatch(diag, &files[i + 1],
@@ -60,15 +60,15 @@ int memory_chain_open(const struct memory_file *files, unsigned num_files,
     int rc = ERROR_NOMEM;
     unsigned i;
 
-    if (chain) chain->levels = calloc(num_files, sizeof(*chain->levels));
-    if (!chain || !chain->levels) {
+    if (chain) chain->readers = calloc(num_files, sizeof(*chain->readers));
+    if (!chain || !chain->readers) {
         diag_set(diag, "out of memory");
         goto out;
     }
     chain->part = part;
     for (i = 0; i < num_files; i++) {
         rc = memory_reader_open(files[i].fd, files[i].name, pool,
-                                &chain->levels[i].reader, diag);
+                                &chain->readers[i], diag);
         if (rc) goto out;
         chain->num++;
     }
@@ -86,80 +86,127 @@ void memory_chain_close(struct memory_chain *chain)
     unsigned i;
 
     if (!chain) return;
-    for (i = 0; i < chain->num; i++) memory_reader_close(chain->levels[i].reader);
-    free(chain->levels);
+    for (i = 0; i < chain->num; i++) memory_reader_close(chain->readers[i]);
+    free(chain->owners);
+    free(chain->readers);
     free(chain);
 }
 
 struct memory_reader *memory_chain_top(const struct memory_chain *chain)
 {
-    return chain->levels[0].reader;
+    return chain->readers[0];
 }
 
 struct memory_reader *memory_chain_bottom(const struct memory_chain *chain)
 {
-    return chain->levels[chain->num - 1].reader;
+    return chain->readers[chain->num - 1];
 }
 
 void memory_chain_rewind(struct memory_chain *chain)
 {
     unsigned i;
 
-    for (i = 0; i < chain->num; i++) {
-        memory_reader_rewind(chain->levels[i].reader);
-        chain->levels[i].begun = false;
+    for (i = 0; i < chain->num; i++) memory_reader_rewind(chain->readers[i]);
+}
+
+static uint64_t frames_of(const struct memory_reader *reader)
+{
+    const struct memory_index *index = memory_reader_index(reader);
+    uint64_t frames = 0;
+    size_t i;
+
+    for (i = 0; i < index->num_runs; i++) frames += index->runs[i].pages;
+    return frames;
+}
+
+/* What an image has of the page frames is its own; what it has not, and does
+ * not leave to the next one, nobody has. */
+static void own(struct memory_chain *chain, unsigned level)
+{
+    const struct memory_index *index = memory_reader_index(chain->readers[level]);
+    uint64_t pfn = 0, pages;
+    size_t i;
+    int owner;
+
+    for (i = 0; i < index->num_runs && pfn < chain->num_owners; i++) {
+        pages = index->runs[i].pages;
+        if (pages > chain->num_owners - pfn) pages = chain->num_owners - pfn;
+        switch (memory_state_kind(index->runs[i].state)) {
+        case MEMORY_PARENT: owner = -1; break;
+        case MEMORY_DATA:
+        case MEMORY_ZERO: owner = (int)level; break;
+        default: owner = NOBODY; break;
+        }
+        if (owner >= 0) memset(chain->owners + pfn, owner, (size_t)pages);
+        pfn += pages;
     }
+    memset(chain->owners + pfn, NOBODY, (size_t)(chain->num_owners - pfn));
 }
 
-static int advance(struct level *level, struct diag *diag)
+/*
+ * Asking each image for each page frame that those above leave to it would cost
+ * more than all else. So it is asked once, a run at a time, from the oldest to the
+ * newest: a byte for each page frame, 1/4096 of the guest's memory.
+ */
+static int find_owners(struct memory_chain *chain, struct diag *diag)
 {
-    level->begun = true;
-    return memory_reader_next(level->reader, &level->page, &level->more, diag);
+    unsigned i;
+
+    chain->num_owners = frames_of(chain->readers[0]);
+    chain->owners = malloc(chain->num_owners ? (size_t)chain->num_owners : 1);
+    if (!chain->owners) {
+        diag_set(diag, "out of memory");
+        return ERROR_NOMEM;
+    }
+    memset(chain->owners, chain->part ? BELOW : NOBODY,
+           (size_t)chain->num_owners);
+    for (i = chain->num; i-- > 1; ) own(chain, i);
+    return 0;
 }
 
-/* The content of a page that the image above leaves to this one. */
-static int look_up(struct memory_chain *chain, unsigned i, uint64_t pfn,
-                   struct memory_page *page_r, struct diag *diag)
+/* The content of a page that the image leaves to those that it builds on. */
+static int look_up(struct memory_chain *chain, struct memory_page *page,
+                   struct diag *diag)
 {
-    struct level *level;
+    struct memory_page theirs;
+    unsigned owner;
+    bool more;
     int rc;
 
-    for (; i < chain->num; i++) {
-        level = &chain->levels[i];
-        while (!level->begun || (level->more && level->page.pfn < pfn)) {
-            rc = advance(level, diag);
-            if (rc) return rc;
-        }
-        if (!level->more || level->page.pfn != pfn) break;
-        if (memory_state_kind(level->page.state) == MEMORY_BARE) break;
-        *page_r = level->page;
-        if (memory_state_kind(level->page.state) != MEMORY_PARENT) return 0;
+    if (!chain->owners) {
+        rc = find_owners(chain, diag);
+        if (rc) return rc;
     }
-    if (i == chain->num && chain->part) return 0;
-    diag_set(diag, "the memory image is damaged: page frame %llx is in none of"
-             " the images that it builds on", (unsigned long long)pfn);
-    return ERROR_BADFAIL;
+    owner = chain->owners[page->pfn];
+    if (owner == BELOW) return 0;
+    if (owner == NOBODY) {
+        diag_set(diag, "the memory image is damaged: page frame %llx is in none"
+                 " of the images that it builds on",
+                 (unsigned long long)page->pfn);
+        return ERROR_BADFAIL;
+    }
+    rc = memory_reader_seek(chain->readers[owner], page->pfn, diag);
+    if (!rc) rc = memory_reader_next(chain->readers[owner], &theirs, &more, diag);
+    if (rc) return rc;
+    page->state = memory_state(memory_state_kind(theirs.state),
+                               memory_state_type(page->state));
+    page->data = theirs.data;
+    return 0;
 }
 
 int memory_chain_next(struct memory_chain *chain, struct memory_page *page_r,
                       bool *more_r, struct diag *diag)
 {
-    struct level *top = &chain->levels[0];
     struct memory_page page;
+    bool more;
     int rc;
 
-    rc = advance(top, diag);
+    rc = memory_reader_next(chain->readers[0], &page, &more, diag);
+    if (!rc && more && memory_state_kind(page.state) == MEMORY_PARENT)
+        rc = look_up(chain, &page, diag);
     if (rc) return rc;
-    *more_r = top->more;
-    if (!top->more) return 0;
-    page = top->page;
-    if (memory_state_kind(page.state) == MEMORY_PARENT) {
-        rc = look_up(chain, 1, page.pfn, &page, diag);
-        if (rc) return rc;
-        page.state = memory_state(memory_state_kind(page.state),
-                                  memory_state_type(top->page.state));
-    }
-    *page_r = page;
+    if (more) *page_r = page;
+    *more_r = more;
     return 0;
 }
 
@@ -171,7 +218,7 @@ int memory_chain_verify(struct memory_chain *chain, uint64_t *stored_r,
     int rc;
 
     for (i = 0; i < chain->num; i++) {
-        rc = memory_reader_verify(chain->levels[i].reader, &part, diag);
+        rc = memory_reader_verify(chain->readers[i], &part, diag);
         if (rc) return rc;
         stored += part;
     }

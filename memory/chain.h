@@ -3,7 +3,9 @@
  * A memory image together with those that it builds on, as if it were whole:
  * page frames in order, each DATA, ZERO or BARE.
  *
- * All images are read side by side, each once from its beginning to its end.
+ * All images are read side by side, each once from its beginning to its end. Where
+ * each page is, is looked up beforehand: a byte for each page frame, 1/4096 of the
+ * guest's memory, when the image has any that it leaves to others.
  */
 #ifndef MEMORY_CHAIN_H
 #define MEMORY_CHAIN_H

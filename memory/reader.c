@@ -347,6 +347,52 @@ static int next_content(struct memory_reader *r, const void **data_r,
     return 0;
 }
 
+/* Pass by so many pages of a run. Of blocks that are passed by as a whole the
+ * next one is waited for all the same: they come in order. */
+static int pass_content(struct memory_reader *r, uint64_t pages,
+                        struct diag *diag)
+{
+    const void *data;
+    size_t left;
+    int rc;
+
+    while (pages) {
+        rc = next_content(r, &data, diag);
+        if (rc) return rc;
+        left = (r->current->block->raw - r->used) / MEMORY_PAGE_BYTES;
+        if (left > pages - 1) left = (size_t)(pages - 1);
+        r->used += left * MEMORY_PAGE_BYTES;
+        pages -= left + 1;
+    }
+    return 0;
+}
+
+int memory_reader_seek(struct memory_reader *r, uint64_t pfn,
+                       struct diag *diag)
+{
+    const struct memory_run *run;
+    uint64_t pages;
+    int rc;
+
+    for (; r->pfn < pfn && r->run < r->index.num_runs; r->run_done += pages) {
+        run = &r->index.runs[r->run];
+        if (r->run_done == run->pages) {
+            r->run++;
+            r->run_done = 0;
+            pages = 0;
+            continue;
+        }
+        pages = run->pages - r->run_done;
+        if (pages > pfn - r->pfn) pages = pfn - r->pfn;
+        if (memory_state_kind(run->state) == MEMORY_DATA) {
+            rc = pass_content(r, pages, diag);
+            if (rc) return rc;
+        }
+        r->pfn += pages;
+    }
+    return 0;
+}
+
 int memory_reader_next(struct memory_reader *r, struct memory_page *page_r,
                        bool *more_r, struct diag *diag)
 {
@@ -361,7 +407,7 @@ int memory_reader_next(struct memory_reader *r, struct memory_page *page_r,
         }
         run = &r->index.runs[r->run];
         if (memory_state_kind(run->state) == MEMORY_ABSENT)
-            r->pfn += run->pages;
+            r->pfn += run->pages - r->run_done;
         else if (r->run_done < run->pages)
             break;
     }

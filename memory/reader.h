@@ -40,6 +40,11 @@ void memory_reader_rewind(struct memory_reader *reader);
 int memory_reader_next(struct memory_reader *reader, struct memory_page *page_r,
                        bool *more_r, struct diag *diag);
 
+/* Go on from this page frame, which is not before where it is, and need not be
+ * there. Cheaper than as many calls of next by far. */
+int memory_reader_seek(struct memory_reader *reader, uint64_t pfn,
+                       struct diag *diag);
+
 /* Bytes from to to of the rest of the stream, in pieces. Not between pages. */
 int memory_reader_rest(struct memory_reader *reader, uint64_t from, uint64_t to,
                        int (*piece)(void *user, const void *data, size_t len,

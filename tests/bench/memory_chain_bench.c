@@ -204,7 +204,7 @@ int main(int argc, char **argv)
     printf("changed    time   bytes\n");
     compare(0.001);
     compare(0.01);
-    compare(0.03);
+    compare(0.015);
     work_pool_stop(pool);
     stream_free(&stream);
     free(pages);

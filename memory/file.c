@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <libxl.h>
+
 #include "memory/file.h"
 
 int file_put(int fd, const void *data, size_t len, uint64_t offset)
@@ -37,4 +39,12 @@ int file_get(int fd, void *data, size_t len, uint64_t offset)
 const char *file_error(int r)
 {
     return r == FILE_ENDS ? "it ends too early" : strerror(r);
+}
+
+int file_failed(int r, struct diag *diag)
+{
+    diag_set(diag, r == FILE_ENDS ? "the memory image is damaged: %s"
+                                  : "cannot read the memory image: %s",
+             file_error(r));
+    return r == FILE_ENDS ? ERROR_BADFAIL : ERROR_FAIL;
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libxl/diag.h"
+
 #define FILE_ENDS (-1)
 
 /* 0 or an errno. */
@@ -16,5 +18,9 @@ int file_get(int fd, void *data, size_t len, uint64_t offset);
 
 /* For a message. */
 const char *file_error(int r);
+
+/* What file_get has returned, of a memory image: says so, and returns libxl's error
+ * for it. */
+int file_failed(int r, struct diag *diag);
 
 #endif

@@ -2,6 +2,7 @@
 # Memory images: the library's lowest room. It needs neither Xen nor QEMU.
 noinst_LTLIBRARIES += libmemory.la
 libmemory_la_SOURCES = \
+	memory/blocks.c memory/blocks.h \
 	memory/bytes.h \
 	memory/chain.c memory/chain.h \
 	memory/codec.c memory/codec.h \

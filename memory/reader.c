@@ -9,27 +9,14 @@
 
 #include <libxl.h>
 
+#include "memory/blocks.h"
 #include "memory/codec.h"
 #include "memory/file.h"
 #include "memory/reader.h"
 
-/* A block on its way from the file. */
-struct job {
-    struct work work;           /* must be first */
-    int fd;
-    const struct memory_block *block;
-    bool unpack;
-    struct memory_codec *codec;
-    uint8_t *stored, *raw;
-    const uint8_t *content;     /* of the block, when it is done */
-    int rc;
-    int failure;                /* what file_get returned */
-};
-
 struct memory_reader {
     int fd;
     char *name;
-    struct work_pool *pool;
     struct memory_header header;
     struct memory_trailer trailer;
     struct memory_index index;
@@ -38,15 +25,10 @@ struct memory_reader {
     size_t run;
     uint32_t run_done;
     uint64_t pfn;
-    const struct job *current;
+    struct memory_blocks *blocks;
+    bool in_pages;              /* the blocks that come are those of pages */
+    struct memory_content current;      /* .block: NULL: none is taken */
     size_t used;                /* bytes of the current block */
-
-    /* A ring; those from oldest on, so many, are on their way. */
-    struct job *jobs;
-    unsigned num_jobs, oldest, busy;
-    size_t next_block;          /* the next one to be asked for */
-    bool rest, unpack;          /* which ones, and what for */
-    uint64_t from, to, rest_at; /* of the rest: which bytes; where next_block is */
 };
 
 static int no_memory(struct diag *diag)
@@ -61,14 +43,6 @@ static int named(const struct memory_reader *r, int rc, struct diag *diag)
     return rc;
 }
 
-static int failed(int r, struct diag *diag)
-{
-    diag_set(diag, r == FILE_ENDS ? "the memory image is damaged: %s"
-                                  : "cannot read the memory image: %s",
-             file_error(r));
-    return r == FILE_ENDS ? ERROR_BADFAIL : ERROR_FAIL;
-}
-
 /* ---- open ---- */
 
 static int read_ends(struct memory_reader *r, struct diag *diag)
@@ -78,19 +52,19 @@ static int read_ends(struct memory_reader *r, struct diag *diag)
     uint64_t size;
     int rc, got;
 
-    if (fstat(r->fd, &st)) return failed(errno, diag);
+    if (fstat(r->fd, &st)) return file_failed(errno, diag);
     size = (uint64_t)st.st_size;
     if (size < sizeof(header)) {
         diag_set(diag, "it is no memory image");
         return ERROR_INVAL;
     }
     got = file_get(r->fd, header, sizeof(header), 0);
-    if (got) return failed(got, diag);
+    if (got) return file_failed(got, diag);
     rc = memory_header_decode(header, &r->header, diag);
     if (rc) return rc;
-    if (size < sizeof(header) + sizeof(trailer)) return failed(FILE_ENDS, diag);
+    if (size < sizeof(header) + sizeof(trailer)) return file_failed(FILE_ENDS, diag);
     got = file_get(r->fd, trailer, sizeof(trailer), size - sizeof(trailer));
-    if (got) return failed(got, diag);
+    if (got) return file_failed(got, diag);
     return memory_trailer_decode(trailer, header, size, &r->trailer, diag);
 }
 
@@ -108,7 +82,7 @@ static int read_index(struct memory_reader *r, struct diag *diag)
     }
     got = file_get(r->fd, stored, t->index_stored, t->index_offset);
     if (got) {
-        rc = failed(got, diag);
+        rc = file_failed(got, diag);
         goto out;
     }
     if (memory_checksum(stored, t->index_stored) != t->index_checksum ||
@@ -135,12 +109,13 @@ int memory_reader_open(int fd, const char *name, struct work_pool *pool,
     if (!r) return no_memory(diag);
     memory_index_init(&r->index);
     r->fd = fd;
-    r->pool = pool;
     r->name = strdup(name);
     if (!r->name) {
         rc = no_memory(diag);
         goto out;
     }
+    rc = memory_blocks_alloc(fd, r->name, &r->index, pool, &r->blocks, diag);
+    if (rc) goto out;
     rc = read_ends(r, diag);
     if (!rc) rc = read_index(r, diag);
     named(r, rc, diag);
@@ -152,142 +127,10 @@ int memory_reader_open(int fd, const char *name, struct work_pool *pool,
     return rc;
 }
 
-/* ---- blocks ---- */
-
-static void fetch(struct work *work)
-{
-    struct job *job = (struct job *)work;
-    const struct memory_block *b = job->block;
-
-    job->rc = 0;
-    job->failure = file_get(job->fd, job->stored, b->stored, b->offset);
-    if (job->failure) {
-        job->rc = ERROR_FAIL;
-        return;
-    }
-    if (memory_checksum(job->stored, b->stored) != b->checksum) {
-        job->rc = ERROR_BADFAIL;
-        return;
-    }
-    if (!job->unpack) return;
-    if (b->method == MEMORY_METHOD_NONE) {
-        job->content = job->stored;
-        return;
-    }
-    job->content = job->raw;
-    if (!memory_unpack(job->codec, b->method, job->stored, b->stored, job->raw,
-                       b->raw))
-        job->rc = ERROR_BADFAIL;
-}
-
-static int alloc_jobs(struct memory_reader *r)
-{
-    unsigned i, wanted = work_pool_threads(r->pool) * 2;
-
-    if (r->jobs) return 0;
-    r->jobs = calloc(wanted, sizeof(*r->jobs));
-    if (!r->jobs) return ERROR_NOMEM;
-    r->num_jobs = wanted;
-    for (i = 0; i < wanted; i++) {
-        struct job *job = &r->jobs[i];
-
-        job->work.run = fetch;
-        job->fd = r->fd;
-        job->stored = malloc(MEMORY_BLOCK_BYTES);
-        job->raw = malloc(MEMORY_BLOCK_BYTES);
-        if (!job->stored || !job->raw || memory_codec_alloc(&job->codec))
-            return ERROR_NOMEM;
-    }
-    return 0;
-}
-
-/* Only to be checked, they are all wanted. */
-static bool is_wanted(struct memory_reader *r, const struct memory_block *b)
-{
-    uint64_t at = r->rest_at;
-
-    if (b->rest) r->rest_at += b->raw;
-    if (!r->unpack) return true;
-    if (b->rest != r->rest) return false;
-    return !b->rest || (at < r->to && r->rest_at > r->from);
-}
-
-/* Have so many under way as there is room for. */
-static void ask(struct memory_reader *r)
-{
-    for (; r->busy < r->num_jobs && r->next_block < r->index.num_blocks;
-         r->next_block++) {
-        const struct memory_block *b = &r->index.blocks[r->next_block];
-        struct job *job = &r->jobs[(r->oldest + r->busy) % r->num_jobs];
-
-        if (!is_wanted(r, b)) continue;
-        job->block = b;
-        job->unpack = r->unpack;
-        work_submit(r->pool, &job->work);
-        r->busy++;
-    }
-}
-
-/* Nothing is under way any more; what comes next are these. */
-static int begin(struct memory_reader *r, bool rest, bool unpack,
-                 struct diag *diag)
-{
-    for (; r->busy; r->busy--) {
-        work_wait(r->pool, &r->jobs[r->oldest].work);
-        r->oldest = (r->oldest + 1) % r->num_jobs;
-    }
-    if (alloc_jobs(r)) return no_memory(diag);
-    r->current = NULL;
-    r->next_block = 0;
-    r->rest_at = 0;
-    r->rest = rest;
-    r->unpack = unpack;
-    ask(r);
-    return 0;
-}
-
-/* The next block of those; its job stays the reader's until release. */
-static int take(struct memory_reader *r, const struct job **job_r,
-                struct diag *diag)
-{
-    struct job *job = &r->jobs[r->oldest];
-
-    if (!r->busy) {             /* the index says otherwise, and was checked */
-        diag_set(diag, "%s: the memory image is damaged: a block is missing",
-                 r->name);
-        return ERROR_BADFAIL;
-    }
-    work_wait(r->pool, &job->work);
-    if (job->rc == ERROR_FAIL) return named(r, failed(job->failure, diag), diag);
-    if (job->rc) {
-        diag_set(diag, "%s: the memory image is damaged: the %u bytes from %llu"
-                 " on have changed", r->name, job->block->stored,
-                 (unsigned long long)job->block->offset);
-        return job->rc;
-    }
-    *job_r = job;
-    return 0;
-}
-
-static void release(struct memory_reader *r)
-{
-    r->oldest = (r->oldest + 1) % r->num_jobs;
-    r->busy--;
-    ask(r);
-}
-
 void memory_reader_close(struct memory_reader *r)
 {
-    unsigned i;
-
     if (!r) return;
-    for (i = 0; i < r->num_jobs; i++) {
-        work_wait(r->pool, &r->jobs[i].work);
-        memory_codec_free(r->jobs[i].codec);
-        free(r->jobs[i].stored);
-        free(r->jobs[i].raw);
-    }
-    free(r->jobs);
+    memory_blocks_free(r->blocks);
     memory_index_dispose(&r->index);
     free(r->name);
     free(r);
@@ -320,29 +163,38 @@ void memory_reader_rewind(struct memory_reader *r)
     r->run = 0;
     r->run_done = 0;
     r->pfn = 0;
-    r->current = NULL;
-    r->unpack = false;          /* begin anew with the first page */
+    r->in_pages = false;        /* begin anew with the first page */
+}
+
+/* Blocks of another kind come now. */
+static int begin(struct memory_reader *r, const struct memory_wanted *wanted,
+                 struct diag *diag)
+{
+    r->current.block = NULL;
+    r->in_pages = wanted->what == MEMORY_BLOCKS_PAGES;
+    return memory_blocks_begin(r->blocks, wanted, diag);
 }
 
 static int next_content(struct memory_reader *r, const void **data_r,
                         struct diag *diag)
 {
+    static const struct memory_wanted pages = { .what = MEMORY_BLOCKS_PAGES };
     int rc;
 
-    if (!r->unpack || r->rest) {
-        rc = begin(r, false, true, diag);
+    if (!r->in_pages) {
+        rc = begin(r, &pages, diag);
         if (rc) return rc;
     }
-    if (r->current && r->used == r->current->block->raw) {
-        r->current = NULL;
-        release(r);
+    if (r->current.block && r->used == r->current.block->raw) {
+        r->current.block = NULL;
+        memory_blocks_release(r->blocks);
     }
-    if (!r->current) {
-        rc = take(r, &r->current, diag);
+    if (!r->current.block) {
+        rc = memory_blocks_take(r->blocks, &r->current, diag);
         if (rc) return rc;
         r->used = 0;
     }
-    *data_r = r->current->content + r->used;
+    *data_r = r->current.data + r->used;
     r->used += MEMORY_PAGE_BYTES;
     return 0;
 }
@@ -359,7 +211,7 @@ static int pass_content(struct memory_reader *r, uint64_t pages,
     while (pages) {
         rc = next_content(r, &data, diag);
         if (rc) return rc;
-        left = (r->current->block->raw - r->used) / MEMORY_PAGE_BYTES;
+        left = (r->current.block->raw - r->used) / MEMORY_PAGE_BYTES;
         if (left > pages - 1) left = (size_t)(pages - 1);
         r->used += left * MEMORY_PAGE_BYTES;
         pages -= left + 1;
@@ -424,14 +276,14 @@ int memory_reader_next(struct memory_reader *r, struct memory_page *page_r,
 /* ---- the rest, and all of it ---- */
 
 /* Where in the rest the first block begins that has something of it. */
-static uint64_t first_wanted(const struct memory_reader *r)
+static uint64_t first_wanted(const struct memory_reader *r, uint64_t from)
 {
     uint64_t at = 0;
     size_t i;
 
     for (i = 0; i < r->index.num_blocks; i++) {
         if (!r->index.blocks[i].rest) continue;
-        if (at + r->index.blocks[i].raw > r->from) break;
+        if (at + r->index.blocks[i].raw > from) break;
         at += r->index.blocks[i].raw;
     }
     return at;
@@ -442,23 +294,23 @@ int memory_reader_rest(struct memory_reader *r, uint64_t from, uint64_t to,
                                     struct diag *diag),
                        void *user, struct diag *diag)
 {
-    uint64_t at, begin_at, end_at;
-    const struct job *job;
+    const struct memory_wanted wanted = {
+        .what = MEMORY_BLOCKS_REST, .from = from, .to = to,
+    };
+    uint64_t at = first_wanted(r, from), begin_at, end_at;
+    struct memory_content content;
     int rc;
 
-    r->from = from;
-    r->to = to;
-    at = first_wanted(r);
-    rc = begin(r, true, true, diag);
-    while (!rc && r->busy) {
-        rc = take(r, &job, diag);
+    rc = begin(r, &wanted, diag);
+    while (!rc && memory_blocks_more(r->blocks)) {
+        rc = memory_blocks_take(r->blocks, &content, diag);
         if (rc) return rc;
         begin_at = at > from ? at : from;
-        end_at = at + job->block->raw < to ? at + job->block->raw : to;
-        rc = piece(user, job->content + (begin_at - at),
+        end_at = at + content.block->raw < to ? at + content.block->raw : to;
+        rc = piece(user, content.data + (begin_at - at),
                    (size_t)(end_at - begin_at), diag);
-        at += job->block->raw;
-        release(r);
+        at += content.block->raw;
+        memory_blocks_release(r->blocks);
     }
     return rc;
 }
@@ -466,16 +318,17 @@ int memory_reader_rest(struct memory_reader *r, uint64_t from, uint64_t to,
 int memory_reader_verify(struct memory_reader *r, uint64_t *stored_r,
                          struct diag *diag)
 {
+    static const struct memory_wanted all = { .what = MEMORY_BLOCKS_CHECKED };
+    struct memory_content content;
     uint64_t stored = 0;
-    const struct job *job;
     int rc;
 
-    rc = begin(r, false, false, diag);
-    while (!rc && r->busy) {
-        rc = take(r, &job, diag);
+    rc = begin(r, &all, diag);
+    while (!rc && memory_blocks_more(r->blocks)) {
+        rc = memory_blocks_take(r->blocks, &content, diag);
         if (rc) return rc;
-        stored += job->block->stored;
-        release(r);
+        stored += content.block->stored;
+        memory_blocks_release(r->blocks);
     }
     if (!rc) *stored_r = stored;
     memory_reader_rewind(r);

@@ -6,7 +6,7 @@
 # shellcheck source=tests/system/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-rounds=${1:-2}
+rounds=${1:-1}
 
 # A loop in the background that notes every failure.
 busy() {

@@ -187,6 +187,21 @@ int chain_images_add(struct chain_model *model, const char *path,
                      struct chain_error *err);
 
 /*
+ * A known image builds from now on on backing, which is below it already, or on
+ * none of the list (NULL): what lay between has been copied into it.
+ * ERROR_NOTFOUND: path is not known. ERROR_INVAL: backing is not below it; the
+ * image holds internal snapshots, which read through to what lies between; or a
+ * clone reads it, whose QEMU may have what lies between open, and which is known to
+ * read that by way of this image alone.
+ */
+int chain_images_set_backing(struct chain_model *model, const char *path,
+                             const char *backing, struct chain_error *err);
+
+/* The name of a snapshot that is inside this image; NULL: none is. */
+const char *chain_images_internal(const struct chain_model *model,
+                                  const char *path);
+
+/*
  * From now on the present's disk vdev has this image, which is added, as not
  * ours and with no backing image, when it is not known. ERROR_INVAL when the
  * image is frozen or another disk's, or known with another format.

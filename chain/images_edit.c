@@ -167,6 +167,73 @@ out:
     return rc;
 }
 
+/* ---- another backing image ---- */
+
+const char *chain_images_internal(const struct chain_model *model,
+                                  const char *path)
+{
+    const chain_tree *tree = &model->tree;
+    const chain_disk *disk;
+    int i, k;
+
+    for (i = 0; i < tree->num_snapshots; i++)
+        for (k = 0; k < tree->snapshots[i].num_disks; k++) {
+            disk = &tree->snapshots[i].disks[k];
+            if (disk->treatment == CHAIN_DISK_TREATMENT_INTERNAL &&
+                same(disk->path, path))
+                return tree->snapshots[i].name;
+        }
+    return NULL;
+}
+
+static int check_below(const struct chain_model *model, const char *path,
+                       const char *backing, struct chain_error *err)
+{
+    const chain_image **below;
+    bool found = !backing;
+    size_t num, i;
+    int rc;
+
+    rc = chain_images_below(model, path, &below, &num, err);
+    if (rc) return rc;
+    for (i = 1; i < num && !found; i++) found = same(below[i]->path, backing);
+    free(below);
+    if (found) return 0;
+    return chain_error_set(err, ERROR_INVAL, "the image %s does not read from"
+                           " %s", path, backing);
+}
+
+int chain_images_set_backing(struct chain_model *model, const char *path,
+                             const char *backing, struct chain_error *err)
+{
+    chain_image *image;
+    const char *name;
+    char *copy = NULL;
+    int rc;
+
+    rc = chain_model_need_sound(model, err);
+    if (!rc) rc = check_below(model, path, backing, err);
+    if (rc) return rc;
+    image = find(model, path);
+    if (same(image->backing, backing) || image->backing == backing) return 0;
+    if (chain_images_cloned(model, path, &name))
+        return chain_error_set(err, ERROR_INVAL, "the image %s is read by the"
+                               " domain '%s', a clone, which would no longer"
+                               " be known to read %s", path, name,
+                               image->backing);
+    name = chain_images_internal(model, path);
+    if (name)
+        return chain_error_set(err, ERROR_INVAL, "the snapshot %s in the image"
+                               " %s reads through to %s", name, path,
+                               image->backing);
+    if (backing) {
+        copy = strdup(backing);
+        if (!copy) return chain_error_set_nomem(err);
+    }
+    take_string(&image->backing, &copy);
+    return 0;
+}
+
 /* ---- the disks of the present ---- */
 
 static int check_to_set_active(const struct chain_model *model,

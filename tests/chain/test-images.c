@@ -252,6 +252,60 @@ static void active(void **state)
     util_assert_sound(m);
 }
 
+/* What a pull does: fewer images below, and those of snapshots stay. */
+static void set_backing(void **state)
+{
+    struct chain_model *m = *state;
+    struct chain_image_step step;
+    struct chain_error err;
+
+    overlay(m, "/b", "/a");
+    overlay(m, "/c", "/b");
+    overlay(m, "/d", "/c");
+    set_active(m, "xvda", "/d");
+    must(chain_images_set_backing(m, "/d", "/c", &err), &err);
+    assert_string_equal("/c", chain_images_find(m, "/d")->backing);
+    must(chain_images_set_backing(m, "/d", "/b", &err), &err);
+    assert_string_equal("/b", chain_images_find(m, "/d")->backing);
+    /* now nobody needs /c */
+    assert_true(chain_images_next(m, NULL, NULL, NULL, &step));
+    assert_int_equal(CHAIN_IMAGE_REMOVE, step.type);
+    assert_string_equal("/c", step.image->path);
+    must(chain_images_set_backing(m, "/d", NULL, &err), &err);
+    must(chain_images_set_backing(m, "/d", NULL, &err), &err);
+    assert_null(chain_images_find(m, "/d")->backing);
+    assert_string_equal("/b", chain_images_find(m, "/c")->backing);
+    assert_string_equal("/d", chain_images_active(m, "xvda")->path);
+}
+
+static void set_backing_refuses(void **state)
+{
+    struct chain_model *m = *state;
+    struct chain_error err;
+
+    overlay(m, "/b", "/a");
+    overlay(m, "/c", "/b");
+    assert_refused(chain_images_set_backing(m, "/x", NULL, &err),
+                   ERROR_NOTFOUND, &err, "/x");
+    assert_refused(chain_images_set_backing(m, "/b", "/c", &err), ERROR_INVAL,
+                   &err, "does not read from /c");
+    assert_refused(chain_images_set_backing(m, "/c", "/c", &err), ERROR_INVAL,
+                   &err, "does not read from /c");
+    assert_refused(chain_images_set_backing(m, "/c", "/x", &err), ERROR_INVAL,
+                   &err, "does not read from /x");
+    assert_string_equal("/b", chain_images_find(m, "/c")->backing);
+    /* what a clone reads through to is found by way of what it is on */
+    must(chain_images_add_clone(m, "/twin", QCOW2, "/c", "twin", &err), &err);
+    assert_refused(chain_images_set_backing(m, "/c", "/a", &err), ERROR_INVAL,
+                   &err, "'twin', a clone");
+    assert_refused(chain_images_set_backing(m, "/b", NULL, &err), ERROR_INVAL,
+                   &err, "'twin', a clone");
+    assert_refused(chain_images_set_backing(m, "/twin", NULL, &err),
+                   ERROR_INVAL, &err, "'twin', a clone");
+    must(chain_images_drop_clone(m, "/twin", &err), &err);
+    must(chain_images_set_backing(m, "/c", "/a", &err), &err);
+}
+
 static void active_refuses(void **state)
 {
     struct chain_model *m = *state;
@@ -1150,7 +1204,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(add), T(add_changes_what_is_known), T(add_refuses),
-        T(active), T(active_refuses), T(a_snapshot_needs_its_images),
+        T(active), T(set_backing), T(set_backing_refuses),
+        T(active_refuses), T(a_snapshot_needs_its_images),
         T(frozen), T(hidden), T(above_and_below),
         T(commit_into_the_disks_own), T(commit_in_the_middle),
         T(several_overlays), T(from_the_bottom_up),

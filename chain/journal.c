@@ -22,6 +22,10 @@ static int check_images(const chain_journal *journal, struct chain_error *err)
         (journal->num_images || journal->num_active))
         return chain_error_set(err, ERROR_INVAL, "%s: a delete makes none",
                                journal->num_images ? "images" : "active");
+    if (journal->verb == CHAIN_VERB_BLOCK_JOB &&
+        (journal->num_images || journal->num_active || journal->num_snapshots))
+        return chain_error_set(err, ERROR_INVAL, "a block job has neither"
+                               " snapshots, images nor active");
     rc = chain_image_list_check(journal->images, journal->num_images, err);
     if (rc == ERROR_NOMEM) return rc;
     if (rc) return chain_error_within(err, rc, "images");
@@ -67,7 +71,8 @@ static int check(const chain_journal *journal, struct chain_error *err)
     if (!rc) rc = check_clone(journal, err);
     if (rc) return rc;
     /* what an earlier delete left to be merged is nobody's any more */
-    if (!journal->num_snapshots && journal->step != CHAIN_STEP_MERGING)
+    if (!journal->num_snapshots && journal->step != CHAIN_STEP_MERGING &&
+        journal->verb != CHAIN_VERB_BLOCK_JOB)
         return chain_error_set(err, ERROR_INVAL, "snapshots: there are none");
     for (i = 0; i < journal->num_snapshots; i++) {
         const chain_snapshot *s = &journal->snapshots[i];

@@ -56,6 +56,7 @@ const char *output_verb(chain_verb verb)
     case CHAIN_VERB_REVERT: return "revert";
     case CHAIN_VERB_DELETE: return "delete";
     case CHAIN_VERB_CLONE:  return "clone";
+    case CHAIN_VERB_BLOCK_JOB: return "block job";
     default:                return "unknown";
     }
 }

@@ -535,6 +535,37 @@ static void journal(void **state)
     chain_journal_dispose(&found);
 }
 
+/* It is about the guest alone. */
+static void journal_of_a_block_job(void **state)
+{
+    struct scene *s = *state;
+    struct chain_error err;
+    chain_journal j, found;
+    bool present = false;
+
+    chain_journal_init(&j);
+    chain_journal_init(&found);
+    j.version = CHAIN_VERSION;
+    j.verb = CHAIN_VERB_BLOCK_JOB;
+    j.step = CHAIN_STEP_STOPPING;
+    j.target_state = CHAIN_DOMAIN_STATE_RUNNING;
+    j.snapshots = calloc(1, sizeof(*j.snapshots));
+    assert_non_null(j.snapshots);
+    chain_snapshot_init(&j.snapshots[0]);
+    j.num_snapshots = 1;
+    refused(chain_store_journal_write(s->store, &j, &err), ERROR_INVAL, &err,
+            "a block job has neither");
+    j.num_snapshots = 0;
+    must(chain_store_journal_write(s->store, &j, &err), &err);
+    must(chain_store_journal_read(s->store, &found, &present, &err), &err);
+    assert_true(present);
+    assert_int_equal(CHAIN_VERB_BLOCK_JOB, found.verb);
+    assert_int_equal(CHAIN_DOMAIN_STATE_RUNNING, found.target_state);
+    must(chain_store_journal_clear(s->store, &err), &err);
+    chain_journal_dispose(&j);
+    chain_journal_dispose(&found);
+}
+
 /* ---- payloads and orphans ---- */
 
 static void payload(void **state)
@@ -723,7 +754,7 @@ int main(void)
         T(previous_is_the_same_file), T(restore_previous), T(save_refuses),
         T(needs_the_lock), T(edited_by_hand), T(later_version),
         T(cut_at_every_byte), T(spoilt_at_every_byte), T(not_a_tree_at_all),
-        T(previous_is_shown), T(journal), T(payload),
+        T(previous_is_shown), T(journal), T(journal_of_a_block_job), T(payload),
         T(payload_with_strangers), T(orphans), T(list_domains),
         T(ten_thousand),
     };

@@ -59,6 +59,8 @@ extern "C" {
 #define LIBXL_HAVE_DOMAIN_CLOCK 1
 /* What has changed between two states of a disk, or two memory images. */
 #define LIBXL_HAVE_SNAPSHOT_COMPARE 1
+/* Block jobs: libxl_disk_pull_start, libxl_disk_job_*. */
+#define LIBXL_HAVE_DISK_JOB 1
 
 #define LIBXL_SNAPSHOT_NO_DOMAIN ((uint32_t)INVALID_DOMID)
 
@@ -510,6 +512,73 @@ int libxl_disk_compare_run(libxl_disk_compare *cmp,
                            libxl_disk_comparison *result_r,
                            libxl_snapshot_diag *diag);
 void libxl_disk_compare_end(libxl_disk_compare *cmp);
+
+/*
+ * ---- block jobs ----
+ *
+ * QEMU copies while the guest runs. A job outlives the call that began it and
+ * whoever made the call. It is found again by the disk's name, and is there, an
+ * error that stops it included, until somebody calls libxl_disk_job_finish or
+ * _abort. A disk has one at a time; as long as it does, its snapshots are refused
+ * with ERROR_NOT_READY. A save or a migration should wait; that is the caller's
+ * business. Of the callbacks only stage is called; they may be NULL.
+ *
+ * disk->vdev and, where it is named, disk->pdev_path: the disk and its active
+ * image. ERROR_NOTFOUND: the domain's QEMU does not serve it. ERROR_NOT_READY:
+ * this passes. ERROR_INVAL: refused, nothing was touched.
+ */
+
+/*
+ * Begin to copy into the disk's active image what it reads through to: of all
+ * images below it, or of those above params->base. What the disk reads does not
+ * change at any time; a job that ends early leaves a right, fuller image, and a
+ * later one goes on from there. The guest is paused while the job is set up, some
+ * milliseconds.
+ *
+ * ERROR_INVAL: there is nothing below; base is not below; the active image holds
+ * internal snapshots, which would lose what they read below. Recording dirty
+ * bitmaps of the active image take note of what is copied; those of the images
+ * below stay there.
+ */
+int libxl_disk_pull_start(libxl_snapshot_ctx *sctx, uint32_t domid,
+                          const libxl_device_disk *disk,
+                          const libxl_disk_pull_params *params,
+                          const libxl_snapshot_callbacks *callbacks,
+                          libxl_snapshot_diag *diag);
+
+/* How is the disk's job? Changes nothing. info_r is initialised by the caller. */
+int libxl_disk_job_query(libxl_snapshot_ctx *sctx, uint32_t domid,
+                         const libxl_device_disk *disk,
+                         libxl_disk_job_info *info_r,
+                         libxl_snapshot_diag *diag);
+
+/*
+ * Bring a job that is READY to its end: what was copied comes to the disk, then
+ * QEMU lets go of the images that are not needed any more and the active image's
+ * header says so, with the guest paused. One that an error has stopped is ended,
+ * FAILED, as by libxl_disk_job_abort. QEMU forgets a job with its end, and info_r
+ * has said how it was for the only time: whoever remembers which image builds on
+ * which learns it from libxl_disk_image_list, or from the images themselves, also
+ * when a call was cut short. One that is RUNNING goes on.
+ */
+int libxl_disk_job_finish(libxl_snapshot_ctx *sctx, uint32_t domid,
+                          const libxl_device_disk *disk,
+                          const libxl_snapshot_callbacks *callbacks,
+                          libxl_disk_job_info *info_r,
+                          libxl_snapshot_diag *diag);
+
+/* Stop it, if it has not ended, and have QEMU forget it. info_r: how it was;
+ * COMPLETED: it was faster. */
+int libxl_disk_job_abort(libxl_snapshot_ctx *sctx, uint32_t domid,
+                         const libxl_device_disk *disk,
+                         const libxl_snapshot_callbacks *callbacks,
+                         libxl_disk_job_info *info_r,
+                         libxl_snapshot_diag *diag);
+
+/* Bytes in a second from now on; 0: no limit. ERROR_NOTFOUND: there is no job. */
+int libxl_disk_job_set_speed(libxl_snapshot_ctx *sctx, uint32_t domid,
+                             const libxl_device_disk *disk, uint64_t bandwidth,
+                             libxl_snapshot_diag *diag);
 
 /*
  * Does anything still have the disk's image open: a domain (other than

@@ -23,6 +23,7 @@ libsnapshotparts_la_SOURCES = $(QMP_SOURCES) \
 	libxl/disk_create.c \
 	libxl/disk_delete.c \
 	libxl/disk_image_list.c \
+	libxl/disk_job.c libxl/disk_job_start.c libxl/disk_job.h \
 	libxl/disk_extract.c \
 	libxl/disk_merge.c \
 	libxl/disk_export.c \

@@ -16,6 +16,7 @@ QMP_SOURCES = \
 	libxl/live_merge.c libxl/live_merge_finish.c libxl/live_merge.h \
 	libxl/live_merge_internal.h \
 	libxl/merge_plan.c libxl/merge_plan.h \
+	libxl/pull_plan.c libxl/pull_plan.h \
 	libxl/monitor.c libxl/monitor.h \
 	libxl/monitor_lock.c libxl/monitor_lock.h \
 	libxl/qemu_img.c libxl/qemu_img.h libxl/qemu_img_run.h \

@@ -180,9 +180,10 @@ static bool is_stream_that_ended(const xjson *job)
  * image below it any more, and QEMU 7.2 dies of query-named-block-nodes then,
  * however the stream ended: the guest loses its disks. One of ours is left
  * over from a tool that was killed, or has failed, or whoever ran it knows its
- * end (it has to be told to end well): it can be dismissed by anyone. One that
- * runs can fail between these questions; nobody asks while one runs but who
- * runs it, and not then.
+ * end (it has to be told to end well): it can be dismissed by anyone. What has
+ * become of the images is found out from them. One that runs can fail between
+ * these questions: nobody asks while a merge runs but who runs it, and not then;
+ * and a pull that a user asked for does not end by itself (on-error is "stop").
  */
 static int end_streams(struct qmp_client *client, deadline by, xjson **jobs,
                        struct diag *diag)
@@ -196,7 +197,7 @@ static int end_streams(struct qmp_client *client, deadline by, xjson **jobs,
         const char *id = xjson_member_string(job, "id");
 
         if (!is_stream_that_ended(job)) continue;
-        if (!id || strncmp(id, QMP_JOB_PREFIX, strlen(QMP_JOB_PREFIX))) {
+        if (!qmp_job_is_ours(id)) {
             diag_set(diag, "QEMU has a block job (%s, a stream) that has ended"
                      " and that nobody has dismissed, and may die of a look at"
                      " its images; have whoever began it dismiss it",

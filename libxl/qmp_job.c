@@ -12,6 +12,18 @@ void qmp_job_id(const char *vdev, char id[QMP_JOB_ID_SIZE])
     snprintf(id, QMP_JOB_ID_SIZE, QMP_JOB_PREFIX "%s", vdev);
 }
 
+void qmp_job_pull_id(const char *vdev, char id[QMP_JOB_ID_SIZE])
+{
+    snprintf(id, QMP_JOB_ID_SIZE, QMP_JOB_PULL_PREFIX "%s", vdev);
+}
+
+bool qmp_job_is_ours(const char *id)
+{
+    return id && (!strncmp(id, QMP_JOB_PREFIX, strlen(QMP_JOB_PREFIX)) ||
+                  !strncmp(id, QMP_JOB_PULL_PREFIX,
+                           strlen(QMP_JOB_PULL_PREFIX)));
+}
+
 /* ---- looking ---- */
 
 static int read_status(const xjson *value, struct qmp_job *job,
@@ -34,6 +46,7 @@ static int read_status(const xjson *value, struct qmp_job *job,
         if (strcmp(name, known[i].name)) continue;
         job->status = known[i].status;
         job->standby = !strcmp(name, "standby");
+        job->paused = !strcmp(name, "paused");
         return 0;
     }
     xjson_error_set(err, "status: \"%s\" is unknown", name ? name : "");
@@ -94,6 +107,42 @@ int qmp_job_query(struct qmp_client *client, const char *id, deadline by,
     return rc;
 }
 
+static const char *stopped_by(const xjson *job)
+{
+    const char *io = xjson_member_string(job, "io-status");
+
+    if (io && !strcmp(io, "nospace")) return "the image's volume is full";
+    if (io && !strcmp(io, "failed"))
+        return "an image cannot be read or written (I/O error)";
+    return NULL;
+}
+
+int qmp_job_query_stopped(struct qmp_client *client, const char *id,
+                          deadline by, const char **error_r, struct diag *diag)
+{
+    const xjson *list, *job;
+    const char *this_id, *error = NULL;
+    struct xjson_error err;
+    xjson *reply = NULL;
+    int rc;
+
+    rc = qmp_client_execute(client, "query-block-jobs", NULL, NULL, by, &reply,
+                            diag);
+    if (rc) return rc;
+    list = qmp_reply_value(reply);
+    rc = qapi_expect(list, XJSON_ARRAY, &err);
+    if (rc)
+        diag_set(diag, "QEMU's answer to query-block-jobs is not understood:"
+                 " %s", err.text);
+    for (job = rc ? NULL : xjson_first(list); job; job = xjson_next(job)) {
+        this_id = xjson_member_string(job, "device");
+        if (this_id && !strcmp(this_id, id)) error = stopped_by(job);
+    }
+    xjson_free(reply);
+    if (!rc) *error_r = error;
+    return rc;
+}
+
 /* ---- verbs ---- */
 
 static void write_id(xjson_writer *w, const void *user)
@@ -127,4 +176,26 @@ int qmp_job_dismiss(struct qmp_client *client, const char *id, deadline by,
 {
     return qmp_client_execute(client, "job-dismiss", write_id, id, by, NULL,
                               diag);
+}
+
+struct speed {
+    const char *id;
+    uint64_t speed;
+};
+
+static void write_speed(xjson_writer *w, const void *user)
+{
+    const struct speed *speed = user;
+
+    xjson_write_member_string(w, "device", speed->id);
+    xjson_write_member_uint(w, "speed", speed->speed);
+}
+
+int qmp_job_set_speed(struct qmp_client *client, const char *id,
+                      uint64_t speed, deadline by, struct diag *diag)
+{
+    const struct speed wanted = { id, speed };
+
+    return qmp_client_execute(client, "block-job-set-speed", write_speed,
+                              &wanted, by, NULL, diag);
 }

@@ -8,7 +8,7 @@
 
 /* ---- jobs ---- */
 
-/* on-error is "report": the job ends, and says why. */
+/* Unless it says otherwise on-error is "report": the job ends, and says why. */
 static void write_job(xjson_writer *w, const char *id, bool finalize)
 {
     xjson_write_member_string(w, "job-id", id);
@@ -42,6 +42,8 @@ static void write_stream(xjson_writer *w, const void *user)
 
     write_job(w, stream->job, false);
     xjson_write_member_string(w, "device", stream->top);
+    if (stream->speed) xjson_write_member_uint(w, "speed", stream->speed);
+    if (stream->stops) xjson_write_member_string(w, "on-error", "stop");
     if (!stream->below) return;
     xjson_write_member_string(w, "base-node", stream->below);
     xjson_write_member_string(w, "backing-file", stream->backing_file);

@@ -37,6 +37,9 @@ struct qmp_block_stream {
     const char *job;
     const char *top, *below;    /* nodes; below may be NULL: there is nothing */
     const char *backing_file;   /* NULL without below */
+    uint64_t speed;             /* bytes in a second; 0: no limit */
+    bool stops;                 /* at an error, rather than end: it is there,
+                                 * paused, until somebody cancels it */
 };
 
 int qmp_block_stream(struct qmp_client *client,

@@ -53,7 +53,8 @@ interop_scripts = \
 	tests/interop/test-external.py \
 	tests/interop/test-hotplug.py \
 	tests/interop/test-internal.py \
-	tests/interop/test-monitor-sharing.py
+	tests/interop/test-monitor-sharing.py \
+	tests/interop/test-pull.py
 EXTRA_DIST += $(interop_rig) $(interop_scripts) \
 	tests/interop/README.md tests/interop/record.py
 

@@ -15,6 +15,7 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,6 +341,58 @@ static int do_close(struct probe *p)
                                      &p->diag);
 }
 
+/* As a kill -9 does. */
+static void on_stage(void *user, const char *name)
+{
+    const char *at = getenv("PROBE_DIES_AT");
+
+    if (at && !strcmp(at, name)) raise(SIGKILL);
+}
+
+static const libxl_snapshot_callbacks die_at = { .stage = on_stage };
+
+/* DISK BASE|- SPEED */
+static int do_pull(struct probe *p)
+{
+    libxl_disk_pull_params params;
+
+    parse_disk(p->argv[0], &p->disks);
+    libxl_disk_pull_params_init(&params);
+    if (strcmp(p->argv[1], "-")) params.base = p->argv[1];
+    params.bandwidth = strtoull(p->argv[2], NULL, 10);
+    params.dry_run = getenv("PROBE_DRY_RUN") != NULL;
+    return libxl_disk_pull_start(p->sctx, p->domid, p->disks.disk, &params,
+                                 &die_at, &p->diag);
+}
+
+/* DISK query|finish|abort|SPEED */
+static int do_job(struct probe *p)
+{
+    const char *what = p->argv[1];
+    libxl_disk_job_info info;
+    int rc;
+
+    parse_disk(p->argv[0], &p->disks);
+    libxl_disk_job_info_init(&info);
+    rc = !strcmp(what, "query")
+        ? libxl_disk_job_query(p->sctx, p->domid, p->disks.disk, &info,
+                               &p->diag)
+        : !strcmp(what, "finish")
+        ? libxl_disk_job_finish(p->sctx, p->domid, p->disks.disk, &die_at,
+                                &info, &p->diag)
+        : !strcmp(what, "abort")
+        ? libxl_disk_job_abort(p->sctx, p->domid, p->disks.disk, &die_at,
+                               &info, &p->diag)
+        : libxl_disk_job_set_speed(p->sctx, p->domid, p->disks.disk,
+                                   strtoull(what, NULL, 10), &p->diag);
+    if (!rc)
+        printf("%s %" PRIu64 " %" PRIu64 "\n",
+               libxl_disk_job_status_to_string(info.status), info.current,
+               info.end);
+    libxl_disk_job_info_dispose(&info);
+    return rc;
+}
+
 static const struct {
     const char *name;
     int (*run)(struct probe *p);
@@ -354,6 +407,8 @@ static const struct {
     { "images", do_images, 0, 1 },
     { "overlay", do_overlay, 0, 4 },
     { "close", do_close, 0, 2 },
+    { "pull", do_pull, 0, 3 },
+    { "job", do_job, 0, 2 },
 };
 
 int main(int argc, char **argv)

@@ -22,6 +22,7 @@ qmp_tests = \
 	tests/qmp/test-merge \
 	tests/qmp/test-monitor \
 	tests/qmp/test-no-memory \
+	tests/qmp/test-pull-plan \
 	tests/qmp/test-qemu-img \
 	tests/qmp/test-qemu-img-overlay \
 	tests/qmp/test-qmp-block \
@@ -47,6 +48,7 @@ tests_qmp_test_monitor_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=flock
 tests_qmp_test_no_memory_LDADD = $(qmp_test_libs)
 tests_qmp_test_no_memory_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+tests_qmp_test_pull_plan_LDADD = $(qmp_test_libs)
 tests_qmp_test_qemu_img_LDADD = $(qmp_test_libs)
 tests_qmp_test_qemu_img_overlay_LDADD = $(qmp_test_libs)
 tests_qmp_test_qmp_block_LDADD = $(qmp_test_libs)

@@ -189,6 +189,9 @@ static void test_commands(void **state)
                "\"auto-dismiss\":false,\"device\":\"t\"}"), RETURN("{}"),
         EXPECT("\"device\":\"t\",\"base-node\":\"#block1\","
                "\"backing-file\":\"/c\"}"), RETURN("{}"),
+        EXPECT("\"device\":\"t\",\"speed\":7,\"on-error\":\"stop\"}"),
+        RETURN("{}"),
+        EXPECT("{\"device\":\"j\",\"speed\":0}"), RETURN("{}"),
         EXPECT("{\"command-line\":\"qemu-io #block1 flush\"}"), RETURN("\"\""),
         EXPECT("flush"), RETURN("\"Error: no such node\\r\\n\""),
         EXPECT("flush"), RETURN("{}"),
@@ -204,7 +207,9 @@ static void test_commands(void **state)
         SILENCE,
     };
     struct qmp_block_commit commit = { "j", "t", "t", "b", NULL };
-    struct qmp_block_stream stream = { "j", "t", NULL, NULL };
+    struct qmp_block_stream stream = { .job = "j", .top = "t" };
+    struct qmp_block_stream pull = { .job = "j", .top = "t", .speed = 7,
+                                     .stops = true };
     struct qmp_bitmap_union bitmap = { "from", "to", "m", true, 65536, true };
     struct fixture f;
 
@@ -218,6 +223,8 @@ static void test_commands(void **state)
     stream.below = "#block1";
     stream.backing_file = "/c";
     assert_int_equal(qmp_block_stream(f.client, &stream, BY, &f.diag), 0);
+    assert_int_equal(qmp_block_stream(f.client, &pull, BY, &f.diag), 0);
+    assert_int_equal(qmp_job_set_speed(f.client, "j", 0, BY, &f.diag), 0);
     assert_int_equal(qmp_block_flush(f.client, "two words", BY, &f.diag),
                      ERROR_INVAL);
     assert_int_equal(qmp_block_flush(f.client, "#block1", BY, &f.diag), 0);
@@ -275,6 +282,7 @@ static void test_jobs(void **state)
         assert_int_equal(qmp_job_query(f.client, "j", BY, &job, &f.diag), 0);
         assert_int_equal(job.status, good[i]);
         assert_int_equal(job.standby, i == 5);
+        assert_int_equal(job.paused, i == 3);
         assert_int_equal(job.current, i == 2 ? 5 : 0);
         assert_int_equal(job.total, i == 2 ? 9 : 0);
         assert_int_equal(job.error[0] != 0, i == 9);
@@ -286,6 +294,59 @@ static void test_jobs(void **state)
     end(&f);
 }
 
+#define BLOCK_JOB(io) RETURN("[{\"device\": \"x\", \"io-status\": \"failed\"}, " \
+    "{\"device\": \"j\", \"io-status\": " io "}]")
+
+/* Why is it paused? */
+static void test_stopped(void **state)
+{
+    static const struct peer_step script[] = {
+        PEER_NEGOTIATION,
+        EXPECT("\"query-block-jobs\""), BLOCK_JOB("\"ok\""),
+        EXPECT("\"query-block-jobs\""), BLOCK_JOB("\"failed\""),
+        EXPECT("\"query-block-jobs\""), BLOCK_JOB("\"nospace\""),
+        EXPECT("\"query-block-jobs\""), BLOCK_JOB("7"),
+        EXPECT("\"query-block-jobs\""), RETURN("[]"),
+        EXPECT("\"query-block-jobs\""), RETURN("{}"),
+        EXPECT("\"query-block-jobs\""), REFUSE,
+        SILENCE,
+    };
+    static const char *const words[] = { NULL, "I/O", "full", NULL, NULL };
+    const char *untouched = "untouched", *error;
+    struct fixture f;
+    size_t i;
+
+    begin(&f, script);
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        assert_int_equal(qmp_job_query_stopped(f.client, "j", BY, &error,
+                                               &f.diag), 0);
+        if (words[i]) assert_non_null(strstr(error, words[i]));
+        else assert_null(error);
+    }
+    error = untouched;
+    assert_int_equal(qmp_job_query_stopped(f.client, "j", BY, &error, &f.diag),
+                     ERROR_QEMU_API);
+    assert_int_equal(qmp_job_query_stopped(f.client, "j", BY, &error, &f.diag),
+                     ERROR_QMP_GENERIC_ERROR);
+    assert_ptr_equal(error, untouched);
+    end(&f);
+}
+
+static void test_names(void **state)
+{
+    char id[QMP_JOB_ID_SIZE];
+
+    qmp_job_id("xvda", id);
+    assert_string_equal(id, "xls-merge-xvda");
+    assert_true(qmp_job_is_ours(id));
+    qmp_job_pull_id("xvda", id);
+    assert_string_equal(id, "xls-pull-xvda");
+    assert_true(qmp_job_is_ours(id));
+    assert_false(qmp_job_is_ours("xls-"));
+    assert_false(qmp_job_is_ours(""));
+    assert_false(qmp_job_is_ours(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +355,8 @@ int main(void)
         cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_jobs),
+        cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

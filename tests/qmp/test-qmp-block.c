@@ -101,8 +101,10 @@ static void test_ended_stream(void **state)
         EXPECT("\"query-jobs\""),
         RETURN("[{\"id\": \"xls-merge-xvda\", \"type\": \"stream\", \"status\": \"running\"}, "
                "{\"id\": \"xls-merge-xvdb\", \"type\": \"stream\", \"status\": \"concluded\"}, "
+               "{\"id\": \"xls-pull-xvdd\", \"type\": \"stream\", \"status\": \"concluded\"}, "
                "{\"id\": \"xls-merge-xvdc\", \"type\": \"commit\", \"status\": \"concluded\"}]"),
         EXPECT("{\"id\":\"xls-merge-xvdb\"}"), RETURN("{}"),
+        EXPECT("{\"id\":\"xls-pull-xvdd\"}"), RETURN("{}"),
         EXPECT("\"query-jobs\""),
         RETURN("[{\"id\": \"xls-merge-xvda\", \"type\": \"stream\", \"status\": \"running\"}]"),
         EXPECT("{\"flat\":true}"), RETURN("[]"),

@@ -5,6 +5,7 @@ pods = docs/man/xl-snapshot.1.pod.in
 
 man_MANS += $(pages)
 EXTRA_DIST += $(pods) \
+	docs/design/block-jobs.md \
 	docs/design/clock.md docs/design/clones.md \
 	docs/design/crash-safety.md docs/design/decisions.md \
 	docs/design/diff.md \

@@ -2,6 +2,8 @@
 noinst_LTLIBRARIES += libmanage.la
 libmanage_la_SOURCES = \
 	manage/adopt.c \
+	manage/block_chain.c manage/block_job.c manage/block_job.h \
+	manage/block_pull.c manage/block_wait.c \
 	manage/clock.c manage/clock_settle.c manage/clock.h \
 	manage/clone.c \
 	manage/clone_config.c manage/clone_config.h \

@@ -605,6 +605,82 @@ int manage_diff(struct manage *m, const struct manage_diff *args,
                 struct manage_difference *difference_r,
                 struct manage_error *err);
 
+/*
+ * ---- block jobs of a running domain's disks: docs/design/block-jobs.md ----
+ */
+
+struct manage_block_image {
+    char *path;
+    libxl_disk_format format;
+    bool ours;                  /* made by us */
+    char *snapshot;             /* one that needs it as it is; NULL */
+};
+
+/* The images of a disk, the active one first. */
+struct manage_block_chain {
+    struct manage_block_image *images;
+    int num;
+};
+
+void manage_block_chain_init(struct manage_block_chain *chain);
+void manage_block_chain_dispose(struct manage_block_chain *chain);
+
+/* By QEMU's word; of a domain that is off, by that of its snapshots
+ * (MANAGE_REFUSED when they do not tell). chain_r is initialised. */
+int manage_block_chain(struct manage *m, const char *domain, const char *vdev,
+                       struct manage_block_chain *chain_r,
+                       struct manage_error *err);
+
+struct manage_block_pull {
+    const char *domain;
+    const char *vdev;
+    const char *base;           /* what to build on afterwards; NULL: nothing */
+    uint64_t bandwidth;         /* bytes in a second; 0: no limit */
+    bool dry_run;
+};
+
+/* Begin it, and no more: it goes on when the caller is gone. */
+int manage_block_pull(struct manage *m, const struct manage_block_pull *args,
+                      char **plan_r, struct manage_error *err);
+
+/* How the disk's job is: nothing is changed, and no lock taken. */
+int manage_block_job_look(struct manage *m, const char *domain,
+                          const char *vdev, libxl_disk_job_info *info_r,
+                          struct manage_error *err);
+
+/* The same; and one whose end has come is brought to it, the chain learns of it,
+ * and QEMU forgets it: this is the one time that it is told. */
+int manage_block_job_info(struct manage *m, const char *domain,
+                          const char *vdev, libxl_disk_job_info *info_r,
+                          struct manage_error *err);
+
+/* Stop it. info_r: as it was before; COMPLETED: it was faster. */
+int manage_block_job_abort(struct manage *m, const char *domain,
+                           const char *vdev, libxl_disk_job_info *info_r,
+                           struct manage_error *err);
+
+/* Bytes in a second; 0: no limit. */
+int manage_block_job_speed(struct manage *m, const char *domain,
+                           const char *vdev, uint64_t bandwidth,
+                           struct manage_error *err);
+
+struct manage_block_wait {
+    const char *domain;
+    const char *vdev;
+    unsigned int timeout_ms;    /* then it is stopped; 0: never */
+    bool detach;                /* leave it alone, rather than stop it */
+    /* Each look at it; may be NULL. */
+    void (*show)(void *user, const libxl_disk_job_info *info);
+    void *user;
+};
+
+/* Until it has ended, or the application cancels: 0 with COMPLETED, or with
+ * RUNNING when it was left to itself. MANAGE_ROLLED_BACK: it failed, or was
+ * stopped. */
+int manage_block_job_wait(struct manage *m, const struct manage_block_wait *args,
+                          libxl_disk_job_info *info_r,
+                          struct manage_error *err);
+
 /* What is stored of one snapshot, read again. */
 struct manage_verified {
     char *name;

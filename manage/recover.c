@@ -20,6 +20,7 @@
 #include <time.h>
 
 #include "chain/images.h"
+#include "manage/block_job.h"
 #include "manage/internal.h"
 #include "manage/manual.h"
 #include "manage/memory.h"
@@ -344,6 +345,7 @@ int recover_in_flight(struct operation *op, char **report)
     rc = operation_look(op);
     if (rc) return rc;
     if (op->journal.verb != CHAIN_VERB_DELETE &&
+        op->journal.verb != CHAIN_VERB_BLOCK_JOB &&
         op->journal.num_snapshots != 1)
         return manage_fail(op->err, MANAGE_DAMAGED, "the journal of '%s' does"
                            " not name one snapshot", op->domain);
@@ -352,6 +354,7 @@ int recover_in_flight(struct operation *op, char **report)
     case CHAIN_VERB_REVERT: return settle_revert(op, report);
     case CHAIN_VERB_DELETE: return finish_delete(op, report);
     case CHAIN_VERB_CLONE:  return clone_recover(op, report);
+    case CHAIN_VERB_BLOCK_JOB: return block_job_recover(op, report);
     default:
         return manage_fail(op->err, MANAGE_DAMAGED, "the journal of '%s' is"
                            " about something this xl does not know",
@@ -410,7 +413,9 @@ int manage_recover(struct manage *m, const char *domain, char **report_r,
     }
     /* What an earlier delete had to leave. */
     if (!op.chain.damaged && op.m->ctx) {
-        rc = settle_now(&op, &report);
+        rc = operation_look(&op);
+        if (!rc) rc = block_chain_follow(&op, &report);
+        if (!rc) rc = settle_now(&op, &report);
         if (rc) goto out;
     }
     rc = chain_store_orphans(op.store, &op.chain, &orphans, &num, &why);

@@ -42,7 +42,8 @@ static void reached(void *user, const char *point)
     struct xl_app *app = user;
 
     test_hooks_reached(point);
-    app->can_stop = !strncmp(point, "merge:", strlen("merge:"));
+    app->can_stop = !strncmp(point, "merge:", strlen("merge:")) ||
+                    !strncmp(point, "job:", strlen("job:"));
     notice_signals(app);
     progress_reached(app->progress, point);
 }

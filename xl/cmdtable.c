@@ -202,6 +202,38 @@ const struct cmd_spec cmd_table[] = {
       "--timeout SECONDS       Wait so long for each of the agent's answers.\n"
       JSON_OPTION HELP_OPTION
     },
+    { "block-chain",
+      &main_block_chain, false, false,
+      "List the images that a disk is made of",
+      "[options] <Domain> <Vdev>",
+      JSON_OPTION HELP_OPTION
+    },
+    { "block-pull",
+      &main_block_pull, true, true,
+      "Copy into a running domain's disk what it reads from images below",
+      "[options] <Domain> <Vdev>",
+      "--base IMAGE            Keep IMAGE and what is below it; without this,\n"
+      "                        the disk needs no other image afterwards.\n"
+      "--bandwidth SPEED       Of MiB in a second, or with K, M or G.\n"
+      "--bytes                 The speed is of bytes in a second.\n"
+      "--wait                  Wait for its end; Ctrl-C stops it.\n"
+      "--timeout SECONDS       Wait so long, and then stop it.\n"
+      "--detach                Do not stop it then: it goes on.\n"
+      DRY_RUN_OPTION JSON_OPTION HELP_OPTION
+    },
+    { "block-job",
+      &main_block_job, true, true,
+      "Ask for a disk's block job, wait for it, or stop it",
+      "[options] <Domain> <Vdev>",
+      "--info                  How far it is, or how it ended (the default).\n"
+      "--abort                 Stop it.\n"
+      "--speed SPEED           Of MiB in a second, or with K, M or G; 0: no\n"
+      "                        limit.\n"
+      "--bytes                 The speed is of bytes in a second.\n"
+      "--wait, --timeout SECONDS, --detach\n"
+      "                        As those of block-pull.\n"
+      DRY_RUN_OPTION JSON_OPTION HELP_OPTION
+    },
 };
 
 const size_t cmd_table_len = sizeof(cmd_table) / sizeof(cmd_table[0]);

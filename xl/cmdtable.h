@@ -62,6 +62,9 @@ int main_snapshot_clone(struct xl_app *app, int argc, char **argv);
 int main_snapshot_import(struct xl_app *app, int argc, char **argv);
 int main_snapshot_recover(struct xl_app *app, int argc, char **argv);
 int main_snapshot_verify(struct xl_app *app, int argc, char **argv);
+int main_block_chain(struct xl_app *app, int argc, char **argv);
+int main_block_job(struct xl_app *app, int argc, char **argv);
+int main_block_pull(struct xl_app *app, int argc, char **argv);
 int main_snapshot_thaw(struct xl_app *app, int argc, char **argv);
 
 #endif

@@ -7,6 +7,9 @@ libxlapp_la_SOURCES = \
 	xl/app.c xl/app.h \
 	xl/application.c xl/application.h \
 	xl/cmd_block.c \
+	xl/cmd_block_chain.c \
+	xl/cmd_block_job.c xl/cmd_block_pull.c \
+	xl/block_wait.c xl/block_wait.h \
 	xl/cmd_adopt.c \
 	xl/cmd_clone.c \
 	xl/cmd_create.c \
@@ -41,6 +44,7 @@ libxlapp_la_SOURCES = \
 	xl/output.c xl/output.h \
 	xl/output_clock.c \
 	xl/output_clone.c \
+	xl/output_block.c xl/output_block.h \
 	xl/output_columns.c xl/output_columns.h \
 	xl/output_diff.c \
 	xl/output_dot.c \

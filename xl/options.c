@@ -103,6 +103,24 @@ uint64_t options_size(struct xl_app *app, const char *text)
     return 0;
 }
 
+uint64_t options_speed(struct xl_app *app, const char *text, bool bytes)
+{
+    static const char units[] = "KMG";
+    size_t digits = strspn(text, "0123456789");
+    uint64_t n = digits && digits < 13 ? strtoull(text, NULL, 10) : 0;
+    const char *unit = text[digits] ? strchr(units, text[digits]) : NULL;
+    unsigned int shift = bytes ? 0 : 20;
+
+    if (unit && !bytes && !text[digits + 1])
+        shift = 10 * (unsigned int)(unit - units + 1);
+    if (digits && digits < 13 && (!text[digits] || (unit && !bytes &&
+        !text[digits + 1])) && n <= (uint64_t)INT64_MAX >> shift)
+        return n << shift;
+    options_wrong(app, "'%s' is no speed: a number of MiB in a second, or with"
+                  " K, M or G behind it, or with --bytes of bytes", text);
+    return 0;
+}
+
 unsigned int options_number(struct xl_app *app, const char *text,
                             unsigned int most)
 {

@@ -15,6 +15,7 @@
 
 #include <getopt.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct xl_app;
 
@@ -45,6 +46,10 @@ void options_wrong(struct xl_app *app, const char *format, ...)
 
 /* An option's argument, bytes with a K, M, G or T behind the number; 1 MiB at least. */
 uint64_t options_size(struct xl_app *app, const char *text);
+
+/* A speed, in bytes in a second: MiB without a unit, or K, M, G, or with bytes
+ * just that. 0 is one. */
+uint64_t options_speed(struct xl_app *app, const char *text, bool bytes);
 
 /* From 0 to most. */
 unsigned int options_number(struct xl_app *app, const char *text,

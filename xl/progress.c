@@ -20,6 +20,7 @@ struct xl_progress {
     bool shown;
     pthread_mutex_t lock;       /* of all below */
     char stage[64];
+    bool is_memory;             /* what is counted, else a disk's */
     uint64_t bytes, estimate;
     uint64_t began_ns;          /* when memory began to be written, or 0 */
     uint64_t drawn_ns;
@@ -79,7 +80,8 @@ static void describe_memory(const struct xl_progress *progress, uint64_t now,
     uint64_t ms = (now - progress->began_ns) / 1000000;
     int n;
 
-    n = snprintf(buf, len, ", memory %s", text_size(progress->bytes, done));
+    n = snprintf(buf, len, "%s %s", progress->is_memory ?
+                 ", memory" : ",", text_size(progress->bytes, done));
     if (progress->estimate >= progress->bytes && progress->estimate)
         n += snprintf(buf + n, len - n, " of %s",
                       text_size(progress->estimate, all));
@@ -118,6 +120,7 @@ void progress_reached(struct xl_progress *progress, const char *point)
     pthread_mutex_lock(&progress->lock);
     snprintf(progress->stage, sizeof(progress->stage), "%s",
              stage ? stage + 1 : point);
+    progress->is_memory = strncmp(point, "job:", strlen("job:"));
     draw_locked(progress, now_ns());
     pthread_mutex_unlock(&progress->lock);
 }

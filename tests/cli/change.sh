@@ -150,6 +150,57 @@ is "thaw: exit status of its failure" "$status" 4
 is "thaw: its failure" "$err" "xl: snapshot-thaw: no agent answered"
 calls > /dev/null
 
+# ---- block jobs ----
+
+run "$xl" block-pull --base /b --bandwidth 3 web1 xvda
+is "pull: calls" "$(calls)" "pull [web1] [xvda] [/b] 3145728"
+like "pull: output" "$out" "Pull of disk xvda of domain 'web1' begun; *"
+run "$xl" block-pull --bandwidth 512K -N web1 xvda
+is "pull: dry run" "$(calls)" "pull [web1] [xvda] [] 524288 dry-run"
+printf 'running 1 4\nrunning 2 4\ncompleted 4 4\n' | put web1.job
+run "$xl" block-pull --wait --json --bytes --bandwidth 7 web1 xvda
+is "pull: calls of one that is waited for" "$(calls)" \
+    "pull [web1] [xvda] [] 7
+wait [web1] [xvda] 0 ms"
+is "pull: a line for each look" "$out" \
+    '{"domain":"web1","vdev":"xvda","kind":"pull","status":"running","current":1,"end":4,"error":null}
+{"domain":"web1","vdev":"xvda","kind":"pull","status":"running","current":2,"end":4,"error":null}
+{"domain":"web1","vdev":"xvda","kind":"pull","status":"completed","current":4,"end":4,"error":null}'
+run "$xl" block-job --timeout 5 --detach web1 xvda
+is "job: wait" "$(calls)" "wait [web1] [xvda] 5000 ms detach"
+is "job: its end" "$out" "Pull of disk xvda of domain 'web1' completed."
+echo "running 1048576 4194304" | put web1.job
+run "$xl" block-job web1 xvda
+is "job: info" "$(calls)" "job info [web1] [xvda]"
+is "job: how far" "$out" \
+    "Pull of disk xvda of domain 'web1': 1 MiB of 4 MiB (25 %)."
+run "$xl" block-job -N web1 xvda
+is "job: only a look" "$(calls)" "job look [web1] [xvda]"
+run "$xl" block-job --abort web1 xvda
+is "job: abort" "$(calls)" "job abort [web1] [xvda]"
+like "job: stopped" "$out" "Pull of disk xvda of domain 'web1' stopped; *"
+run "$xl" block-job --speed 0 web1 xvda
+is "job: speed" "$(calls)" "job speed [web1] [xvda] 0
+job info [web1] [xvda]"
+echo "failed 1 4 No space" | put web1.job
+run "$xl" block-job web1 xvda
+like "job: why it failed" "$out" "* failed: No space; the disk is as it was*"
+echo "none 0 0" | put web1.job
+run "$xl" block-job web1 xvda
+is "job: none" "$out" "No block job of disk xvda of domain 'web1'."
+run "$xl" block-chain web1 xvda
+is "chain: output" "$out" "/top (qcow2, active)
+/below (raw, the snapshot 'S' needs it)"
+run "$xl" block-chain --json web1 xvda
+is "chain: JSON" "$(json '[(i["path"], i["active"], i["snapshot"]) for i in d["images"]]')" \
+    "[('/top', True, None), ('/below', False, 'S')]"
+echo "5 no QEMU" | put web3.fail
+for command in chain pull job; do
+    run "$xl" block-$command web3 xvda
+    is "$command: its failure" "$status $err" "5 xl: block-$command: no QEMU"
+done
+calls > /dev/null
+
 # ---- revert ----
 
 run "$xl" snapshot-revert web1 A

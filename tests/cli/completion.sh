@@ -55,6 +55,9 @@ offers "options after operands" "--running
 --json
 --help" snapshot-revert web1 before --
 offers "no options after --" "" snapshot-list -- --n
+offers "options of a block command of ours" "--base
+--bandwidth
+--bytes" block-pull --b
 offers "domains to take a snapshot of" '\$\(touch\ pwned\)
 db1
 old\ two

@@ -17,6 +17,8 @@
  *                    manage_clock_agent, "-" is as above
  *   DOMAIN.dump      the document of a dump
  *   DOMAIN.problem   why a diff cannot read a disk
+ *   DOMAIN.job       lines "STATUS CURRENT END ERROR": what looks at a block
+ *                    job find, one after the other
  *   created          the JSON of the chain_snapshot that a create makes
  *   config           a create asks for the domain's configuration first, and
  *                    what it gets is written to it
@@ -720,6 +722,124 @@ int manage_thaw(struct manage *m, const char *domain, uint32_t timeout_ms,
     (void)m;
     note("thaw [%s] %u ms", domain, timeout_ms);
     return scripted_failure(domain, err);
+}
+
+/* ---- block jobs ---- */
+
+void manage_block_chain_init(struct manage_block_chain *chain)
+{
+    memset(chain, 0, sizeof(*chain));
+}
+
+void manage_block_chain_dispose(struct manage_block_chain *chain)
+{
+    free(chain->images);
+    manage_block_chain_init(chain);
+}
+
+int manage_block_chain(struct manage *m, const char *domain, const char *vdev,
+                       struct manage_block_chain *chain_r,
+                       struct manage_error *err)
+{
+    int rc = scripted_failure(domain, err);
+
+    (void)m;
+    (void)vdev;
+    if (rc) return rc;
+    chain_r->num = 2;
+    chain_r->images = calloc(2, sizeof(*chain_r->images));
+    if (!chain_r->images) abort();
+    chain_r->images[0].path = (char *)"/top";
+    chain_r->images[0].format = LIBXL_DISK_FORMAT_QCOW2;
+    chain_r->images[1].path = (char *)"/below";
+    chain_r->images[1].format = LIBXL_DISK_FORMAT_RAW;
+    chain_r->images[1].snapshot = (char *)"S";
+    return 0;
+}
+
+int manage_block_pull(struct manage *m, const struct manage_block_pull *args,
+                      char **plan_r, struct manage_error *err)
+{
+    int rc = scripted_failure(args->domain, err);
+
+    (void)m;
+    if (rc) return rc;
+    note("pull [%s] [%s] [%s] %" PRIu64 "%s", args->domain, args->vdev,
+         args->base ? args->base : "", args->bandwidth,
+         args->dry_run ? " dry-run" : "");
+    if (args->dry_run) make_plan("block-pull", args->domain, plan_r);
+    return 0;
+}
+
+/* Each line of DOMAIN.job to see, if there is somebody; the last one stays. */
+static int look_at_job(const char *domain, const struct manage_block_wait *wait,
+                       libxl_disk_job_info *info_r, struct manage_error *err)
+{
+    char *text, *line, *rest, status[32], error[64];
+    int rc = scripted_failure(domain, err);
+
+    if (rc) return rc;
+    text = read_file(domain, ".job");
+    for (line = text; line && *line; line = rest) {
+        rest = line + strcspn(line, "\n");
+        if (*rest) *rest++ = '\0';
+        error[0] = '\0';
+        libxl_disk_job_info_dispose(info_r);
+        if (sscanf(line, "%31s %" SCNu64 " %" SCNu64 " %63[^\n]", status,
+                   &info_r->current, &info_r->end, error) < 3 ||
+            libxl_disk_job_status_from_string(status, &info_r->status))
+            abort();
+        info_r->kind = LIBXL_DISK_JOB_KIND_PULL;
+        if (error[0]) info_r->error = strdup(error);
+        if (wait && wait->show) wait->show(wait->user, info_r);
+    }
+    free(text);
+    return 0;
+}
+
+int manage_block_job_look(struct manage *m, const char *domain,
+                          const char *vdev, libxl_disk_job_info *info_r,
+                          struct manage_error *err)
+{
+    (void)m;
+    note("job look [%s] [%s]", domain, vdev);
+    return look_at_job(domain, NULL, info_r, err);
+}
+
+int manage_block_job_info(struct manage *m, const char *domain,
+                          const char *vdev, libxl_disk_job_info *info_r,
+                          struct manage_error *err)
+{
+    (void)m;
+    note("job info [%s] [%s]", domain, vdev);
+    return look_at_job(domain, NULL, info_r, err);
+}
+
+int manage_block_job_abort(struct manage *m, const char *domain,
+                           const char *vdev, libxl_disk_job_info *info_r,
+                           struct manage_error *err)
+{
+    (void)m;
+    note("job abort [%s] [%s]", domain, vdev);
+    return look_at_job(domain, NULL, info_r, err);
+}
+
+int manage_block_job_speed(struct manage *m, const char *domain,
+                           const char *vdev, uint64_t bandwidth,
+                           struct manage_error *err)
+{
+    (void)m;
+    note("job speed [%s] [%s] %" PRIu64, domain, vdev, bandwidth);
+    return scripted_failure(domain, err);
+}
+
+int manage_block_job_wait(struct manage *m, const struct manage_block_wait *args,
+                          libxl_disk_job_info *info_r, struct manage_error *err)
+{
+    (void)m;
+    note("wait [%s] [%s] %u ms%s", args->domain, args->vdev, args->timeout_ms,
+         args->detach ? " detach" : "");
+    return look_at_job(args->domain, args, info_r, err);
 }
 
 /* DOMAIN.verified: a name, and what is wrong with it, if anything, in a line. */

@@ -5,7 +5,8 @@
 
 commands="snapshot-create snapshot-list snapshot-info snapshot-dump snapshot-diff snapshot-revert
 snapshot-delete snapshot-rename snapshot-current snapshot-redefine
-snapshot-adopt snapshot-export snapshot-import snapshot-clone snapshot-recover snapshot-verify snapshot-thaw"
+snapshot-adopt snapshot-export snapshot-import snapshot-clone snapshot-recover snapshot-verify snapshot-thaw
+block-chain block-pull block-job"
 flat=${commands//$'\n'/ }
 
 "$srcdir/tests/cli/system-xl" help > "$XL_TEST_DIR/system"

@@ -16,11 +16,11 @@ section() {
     sed -n "/^=head1 $1/,/^=head1/p" "$pod"
 }
 
-for command in $("$xl" help | awk '/^ snapshot-/ {print $1}'); do
+for command in $("$xl" help | awk '/^ (snapshot-|block-(chain|pull|job) )/ {print $1}'); do
     "$xl" "$command" --help > "$XL_TEST_DIR/help"
     # The command's own part: to the next command, or the end of the section.
     section "SNAPSHOT SUBCOMMANDS" |
-        awk -v c="B<$command>" '/^=item B<snapshot-/ {on = index($0, c)} on' \
+        awk -v c="B<$command>" '/^=item B<(snapshot|block)-/ {on = index($0, c)} on' \
             > "$XL_TEST_DIR/part"
     like "$command is described" "$(head -n 1 "$XL_TEST_DIR/part")" \
         "=item B<$command> \[I<OPTIONS>\]*"
@@ -29,7 +29,8 @@ for command in $("$xl" help | awk '/^ snapshot-/ {print $1}'); do
     is "$command: operands as in its help" \
         "$(sed -n '1s/.*\[I<OPTIONS>\] *//p' "$XL_TEST_DIR/part" |
            sed 's/I<domain-id>/<Domain>/; s/I<name>/<Name>/; s/I<name2>/<Name2>/
-                s/I<new-name>/<NewName>/; s/I<new-domain>/<NewDomain>/; s/I<file>/<File>/')" \
+                s/I<new-name>/<NewName>/; s/I<new-domain>/<NewDomain>/; s/I<file>/<File>/
+                s/I<vdev>/<Vdev>/')" \
         "$(sed -n '1s/.*\[options\] *//p' "$XL_TEST_DIR/help")"
     is "$command: options as in its help" \
         "$(grep '^=item B<--' "$XL_TEST_DIR/part" | grep -o -e '--[a-z-]*' |

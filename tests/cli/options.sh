@@ -61,6 +61,20 @@ wrong "$missing" snapshot-diff web1
 wrong "$extra" snapshot-diff web1 A B C
 wrong "$missing" snapshot-thaw
 wrong "$extra" snapshot-thaw web1 A
+for command in chain pull job; do
+    wrong "$missing" block-$command web1
+    wrong "$extra" block-$command web1 xvda x
+    wrong "unknown or ambiguous option '--bogus'" block-$command web1 --bogus
+done
+wrong "changes nothing and has no dry run (-N)" block-chain -N web1 xvda
+wrong "--info, --abort, --speed and --wait exclude each other" block-job \
+    --abort --wait web1 xvda
+wrong "--detach goes with --wait or --timeout; *" block-pull --detach web1 xvda
+wrong "--bytes goes with a speed" block-job --bytes web1 xvda
+for speed in '' x 1X M 1KB -1 9999999999999 9000000000000; do
+    wrong "'$speed' is no speed: *" block-pull --bandwidth "$speed" web1 xvda
+done
+wrong "'1M' is no speed: *" block-job --bytes --speed 1M web1 xvda
 for command in create list info dump revert delete rename current redefine \
     adopt export import clone diff recover thaw; do
     wrong "unknown or ambiguous option '--bogus'" snapshot-$command web1 --bogus

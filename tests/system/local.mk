@@ -3,6 +3,7 @@
 EXTRA_DIST += \
 	tests/system/active.sh \
 	tests/system/bad-input.sh \
+	tests/system/block-job.sh \
 	tests/system/clock.sh \
 	tests/system/clone.sh \
 	tests/system/diff.sh \

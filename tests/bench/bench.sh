@@ -130,7 +130,7 @@ part_disks() {
     note "disks alone: the whole command, median of $rounds, ms; and the pause it caused"
     printf '%-10s %8s %8s %8s\n' disks create pause delete
     for disks in 1 4 8; do
-        begin_guest -d "$disks"
+        begin_guest -d "$disks" -m 192
         create=()
         pause=()
         delete=()
@@ -150,7 +150,7 @@ part_disks() {
 
 part_chains() {
     local n listed created
-    begin_guest -d 8
+    begin_guest -d 8 -m 192
     note "long chains: ms, and what the system's 'xl list' takes here"
     timed "$SYSTEM_XL" list
     printf '%-34s %8s ms\n' "xl list" "$ms"

@@ -12,7 +12,6 @@
 
 #include "chain/images.h"
 #include "manage/block_job.h"
-#include "manage/note.h"
 
 /* ---- the disk ---- */
 
@@ -125,13 +124,8 @@ int block_job_recover(struct operation *op, char **report)
 
     if (journal_domain_runs(op) && op->info.paused &&
         op->journal.target_state == CHAIN_DOMAIN_STATE_RUNNING) {
-        rc = libxl_domain_unpause(op->m->ctx, op->domid, NULL);
-        if (rc)
-            return manage_fail(op->err, MANAGE_NEEDS_RECOVERY, "the domain"
-                               " '%s' was left paused and cannot be unpaused",
-                               op->domain);
-        note_add(report, "unpaused the domain '%s'", op->domain);
-        rc = operation_look(op);
+        rc = recover_unpause(op, report);
+        if (!rc) rc = operation_look(op);
         if (rc) return rc;
     }
     rc = block_chain_follow(op, report);

@@ -340,6 +340,9 @@ int recover_in_flight(struct operation *op, char **report);
 /* Is the domain that the journal speaks of still the one that runs? */
 bool journal_domain_runs(const struct operation *op);
 
+/* It stands still because of us: MANAGE_NEEDS_RECOVERY if it does so still. */
+int recover_unpause(struct operation *op, char **report);
+
 /*
  * roll_back.c: after a failure in the middle: undo, and say in err whether that worked.
  * Returns 0 if what failed turns out to have been done all the same, as when

@@ -38,6 +38,15 @@ bool journal_domain_runs(const struct operation *op)
     return op->journal.domain_uuid && !strcmp(uuid, op->journal.domain_uuid);
 }
 
+int recover_unpause(struct operation *op, char **report)
+{
+    if (libxl_domain_unpause(op->m->ctx, op->domid, NULL))
+        return manage_fail(op->err, MANAGE_NEEDS_RECOVERY, "the domain '%s' was"
+                           " left paused and cannot be unpaused", op->domain);
+    note_add(report, "unpaused the domain '%s'", op->domain);
+    return 0;
+}
+
 /*
  * A guest that was asked to suspend may still be about to, when whoever asked
  * it is dead already. So it is watched for a while.
@@ -87,12 +96,8 @@ static int set_going(struct operation *op, const chain_snapshot *making,
         if (rc || !journal_domain_runs(op)) return rc;
     }
     if (op->info.paused && making->state == CHAIN_DOMAIN_STATE_RUNNING) {
-        rc = libxl_domain_unpause(op->m->ctx, op->domid, NULL);
-        if (rc)
-            return manage_fail(op->err, MANAGE_NEEDS_RECOVERY, "the domain"
-                               " '%s' was left paused and cannot be unpaused",
-                               op->domain);
-        note_add(report, "unpaused the domain '%s'", op->domain);
+        rc = recover_unpause(op, report);
+        if (rc) return rc;
     }
     if (making->quiesced) thaw(op, report);
     if (op->journal.watched) operation_keep_watched(op, op->domid);
